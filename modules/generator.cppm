@@ -1,0 +1,242 @@
+module;
+#include <coroutine>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+#include <format>
+#include <iterator>
+#include <memory_resource>
+#include <new>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+export module autotunenet:generator;
+
+import :error;
+import :trial;
+
+namespace autotunenet {
+
+// The frame remembers its memory resource behind its last byte, as std::generator does (P2502R2, "allocator support").
+struct frame_memory {
+  static constexpr std::size_t alignment = alignof(std::pmr::memory_resource*);
+  static constexpr std::size_t tail(std::size_t size) { return (size + alignment - 1) / alignment * alignment; }
+
+  static void* allocate(std::size_t size, std::pmr::memory_resource* memory) {
+    void* frame = memory->allocate(tail(size) + sizeof memory, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    std::memcpy(static_cast<std::byte*>(frame) + tail(size), &memory, sizeof memory);
+    return frame;
+  }
+  static void deallocate(void* frame, std::size_t size) noexcept {
+    std::pmr::memory_resource* memory = nullptr;
+    std::memcpy(&memory, static_cast<std::byte*>(frame) + tail(size), sizeof memory);
+    memory->deallocate(frame, tail(size) + sizeof memory, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+  }
+  template <class Argument>
+  static void choose(std::pmr::memory_resource*& memory, Argument const& argument) {
+    if constexpr (std::is_convertible_v<Argument const&, std::pmr::memory_resource*>) {
+      if (argument) memory = argument;
+    }
+  }
+};
+
+}  // namespace autotunenet
+
+export namespace autotunenet {
+
+/// A coroutine that yields one type and is resumed with another: the protocol of this library.
+///
+///     generator<Yielded, Resumed> counting() {
+///       for (Yielded next;; ++next) Resumed const& answer = co_yield next;
+///     }
+///
+/// The promise keeps a pointer to what was yielded; nothing is copied and nothing allocated per step. The frame comes
+/// from a `std::pmr::memory_resource*` among the coroutine's parameters, else from the default resource.
+/// Where both types have a member `number`, an answer that carries one must carry the pending one.
+///
+/// Move-only. Not thread-safe: one conversation, one thread at a time.
+template <class Yielded, class Resumed>
+class generator {
+ public:
+  class promise_type;
+
+  generator(generator&& other) noexcept
+      : frame_(std::exchange(other.frame_, nullptr)), asked_(other.asked_), stop_(std::move(other.stop_)) {}
+  generator& operator=(generator&& other) noexcept {
+    if (this != &other) {
+      close();
+      frame_ = std::exchange(other.frame_, nullptr);
+      asked_ = other.asked_;
+      stop_ = std::move(other.stop_);
+    }
+    return *this;
+  }
+  ~generator() { close(); }
+
+  /// The pending suggestion: asking again gives the same one. The reference holds until the next `tell`.
+  /// Throws `tuning_finished` after the end, and whatever the coroutine throws before its first yield.
+  Yielded const& ask() {
+    if (Yielded const* yielded = poll()) return *yielded;
+    throw tuning_finished("asked for a suggestion, but the tuner has finished");
+  }
+
+  /// As `ask`, but null after the end.
+  Yielded const* poll() {
+    if (!alive()) return nullptr;
+    if (!frame_.promise().yielded_) resume();
+    asked_ = alive();
+    return asked_ ? frame_.promise().yielded_ : nullptr;
+  }
+
+  /// Answers the pending suggestion, and lets the coroutine run to its next one.
+  /// Throws `protocol_error` without an ask, a second time, or for another suggestion; `tuning_finished` after the end;
+  /// and whatever the coroutine throws, after which it has finished.
+  void tell(Resumed const& answer) {
+    accept(answer);
+    resume();
+  }
+  /// A bare metric, where that makes a `Resumed`.
+  void tell(double metric)
+    requires requires { Resumed{.metric = metric}; }
+  {
+    tell(Resumed{.metric = metric});
+  }
+
+  /// Whether the coroutine returned, threw, or was stopped.
+  bool finished() noexcept { return !alive(); }
+
+  /// From now on a stop request ends the conversation at the next ask or tell; the coroutine's frame is destroyed then.
+  void stop_on(std::stop_token token) noexcept { stop_ = std::move(token); }
+
+  /// From another coroutine: `co_await tuner.next()` gives the pending suggestion, `co_await tuner.next(answer)` answers
+  /// it and gives the following one. Control passes straight from coroutine to coroutine. Null after the end.
+  auto next() { return awaiting{*this, nullptr}; }
+  auto next(Resumed const& answer) { return awaiting{*this, &answer}; }
+
+  /// Range-for over suggestions; the body answers each by `tell`, and the loop ends with the coroutine.
+  class iterator {
+   public:
+    using value_type = Yielded;
+    using difference_type = std::ptrdiff_t;
+    explicit iterator(generator& from) : from_(&from) {}
+    Yielded const& operator*() const { return from_->ask(); }
+    iterator& operator++() { return *this; }
+    void operator++(int) {}
+    bool operator==(std::default_sentinel_t) const { return from_->poll() == nullptr; }
+
+   private:
+    generator* from_;
+  };
+  iterator begin() { return iterator{*this}; }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  using handle = std::coroutine_handle<promise_type>;
+
+  struct awaiting {
+    generator& tuner;
+    Resumed const* answer;
+
+    bool await_ready() {
+      if (answer) {
+        tuner.accept(*answer);
+        return !tuner.alive();
+      }
+      return !tuner.alive() || tuner.frame_.promise().yielded_ != nullptr;
+    }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiter) noexcept {
+      tuner.frame_.promise().awaiter_ = awaiter;
+      return tuner.frame_;
+    }
+    Yielded const* await_resume() {
+      if (tuner.frame_) tuner.rethrow();
+      return tuner.poll();
+    }
+  };
+
+  explicit generator(handle frame) noexcept : frame_(frame) {}
+
+  bool alive() noexcept {
+    if (frame_ && stop_.stop_requested()) close();
+    return frame_ && !frame_.done();
+  }
+  void close() noexcept {
+    if (frame_) std::exchange(frame_, nullptr).destroy();
+  }
+  void accept(Resumed const& answer) {
+    if (!alive()) throw tuning_finished("told an observation, but the tuner has finished");
+    if (!asked_) throw protocol_error("told an observation that no suggestion is waiting for: ask first, then tell once");
+    promise_type& promise = frame_.promise();
+    if constexpr (requires { answer.number == promise.yielded_->number; }) {
+      if (answer.number != 0 && answer.number != promise.yielded_->number) {
+        throw protocol_error(std::format("told an observation of suggestion {}, but suggestion {} is pending",
+                                         answer.number, promise.yielded_->number));
+      }
+    }
+    asked_ = false;
+    promise.resumed_ = &answer;
+    promise.yielded_ = nullptr;
+  }
+  void resume() {
+    frame_.resume();
+    rethrow();
+  }
+  void rethrow() {
+    if (frame_.promise().thrown_) std::rethrow_exception(std::exchange(frame_.promise().thrown_, nullptr));
+  }
+
+  handle frame_;
+  bool asked_ = false;
+  std::stop_token stop_;
+};
+
+template <class Yielded, class Resumed>
+class generator<Yielded, Resumed>::promise_type {
+ public:
+  generator get_return_object() noexcept { return generator{handle::from_promise(*this)}; }
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+
+  /// Back to whoever awaits, if anyone does.
+  struct hand_over {
+    promise_type& promise;
+    bool await_ready() const noexcept { return false; }
+    std::coroutine_handle<> await_suspend(handle) const noexcept {
+      return std::exchange(promise.awaiter_, std::noop_coroutine());
+    }
+    Resumed const& await_resume() const noexcept { return *promise.resumed_; }
+  };
+  hand_over yield_value(Yielded const& value) noexcept {
+    yielded_ = &value;
+    return {*this};
+  }
+  hand_over final_suspend() noexcept {
+    yielded_ = nullptr;
+    return {*this};
+  }
+  void return_void() const noexcept {}
+  void unhandled_exception() noexcept { thrown_ = std::current_exception(); }
+  /// A tuner only yields: it has nothing to wait for.
+  template <class Awaitable>
+  void await_transform(Awaitable&&) = delete;
+
+  template <class... Arguments>
+  static void* operator new(std::size_t size, Arguments const&... arguments) {
+    std::pmr::memory_resource* memory = std::pmr::get_default_resource();
+    (frame_memory::choose(memory, arguments), ...);
+    return frame_memory::allocate(size, memory);
+  }
+  static void operator delete(void* frame, std::size_t size) noexcept { frame_memory::deallocate(frame, size); }
+
+ private:
+  friend generator;
+  Yielded const* yielded_ = nullptr;
+  Resumed const* resumed_ = nullptr;
+  std::coroutine_handle<> awaiter_ = std::noop_coroutine();
+  std::exception_ptr thrown_;
+};
+
+/// The type of every tuner and every stage.
+using suggestions = generator<suggestion, observation>;
+
+}  // namespace autotunenet

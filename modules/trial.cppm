@@ -1,0 +1,121 @@
+module;
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string_view>
+
+export module autotunenet:trial;
+
+import :search_space;
+
+export namespace autotunenet {
+
+/// Why a suggestion is what it is.
+enum class reason : std::uint8_t {
+  start,       ///< the configuration the run began with
+  warm_up,     ///< held while the guard lets training settle
+  range_test,  ///< a reversible trial: training state is put back afterwards
+  explore,     ///< to learn
+  exploit,     ///< believed to be best
+  anneal,      ///< moved by a schedule
+  hold,        ///< nothing is due
+  rollback,    ///< training suffered: the last good configuration again
+  cooldown,    ///< held after a rollback
+  back_off,    ///< training suffered and nothing good is known, or the good no longer helps: towards safety
+};
+
+std::string_view to_string(reason) noexcept;
+
+/// What happened on the way to a suggestion; several may hold at once.
+enum class event : std::uint16_t {
+  none = 0,
+  clamped = 1 << 0,         ///< the guard shortened the tuner's step
+  rolled_back = 1 << 1,     ///< the guard took a change back
+  backed_off = 1 << 2,      ///< the guard moved towards safety
+  cooldown_began = 1 << 3,
+  cooldown_ended = 1 << 4,
+  warm_up_ended = 1 << 5,
+  range_test_began = 1 << 6,
+  range_test_ended = 1 << 7,
+  regressed = 1 << 8,       ///< the metric was worse than the guard allows (patience may still last)
+  failed = 1 << 9,          ///< the last stretch failed: NaN, infinity, or an exception in user code
+  became_good = 1 << 10,    ///< a configuration survived patience and is the new rollback target
+  rebased = 1 << 11,        ///< rollbacks did not help: the metric itself has moved, and is judged from its new level
+};
+
+constexpr event operator|(event a, event b) noexcept {
+  return static_cast<event>(static_cast<std::uint16_t>(a) | static_cast<std::uint16_t>(b));
+}
+constexpr event& operator|=(event& a, event b) noexcept { return a = a | b; }
+/// Whether `all` holds any of `some`.
+constexpr bool has(event all, event some) noexcept {
+  return (static_cast<std::uint16_t>(all) & static_cast<std::uint16_t>(some)) != 0;
+}
+
+/// What the trainer should do with its own state (weights, buffers, optimizer, random engines) before it applies a
+/// suggestion. Several may be asked at once; they are carried out in the order of declaration. A trainer that cannot,
+/// ignores them and says so by `observation::restorable`.
+enum class training_state : std::uint8_t {
+  keep = 0,
+  return_to_trial = 1 << 0,  ///< put back what mark_trial saved
+  return_to_good = 1 << 1,   ///< put back what was promoted last
+  promote = 1 << 2,          ///< the candidate becomes the good one
+  mark_candidate = 1 << 3,   ///< save as the candidate for a later promotion
+  mark_trial = 1 << 4,       ///< save before a reversible trial
+  drop_trial = 1 << 5,       ///< the trial's copy is not needed any more
+};
+
+constexpr training_state operator|(training_state a, training_state b) noexcept {
+  return static_cast<training_state>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+constexpr training_state& operator|=(training_state& a, training_state b) noexcept { return a = a | b; }
+constexpr bool has(training_state all, training_state some) noexcept {
+  return (static_cast<std::uint8_t>(all) & static_cast<std::uint8_t>(some)) != 0;
+}
+
+/// What a tuner yields.
+struct suggestion {
+  std::uint64_t number = 0;  ///< counts from 1, by one for every suggestion of a pipeline
+  configuration values;
+  reason why = reason::start;
+  event events = event::none;
+  training_state state = training_state::keep;
+};
+
+/// How a stretch of training went.
+enum class outcome : std::uint8_t {
+  measured,  ///< `metric` says
+  failed,    ///< NaN, infinity or an exception: nothing to measure, and a reason to act
+  skipped,   ///< nothing was measured this time, and nothing is wrong
+};
+
+/// The part of the unit cube that the next suggestion can reach, set by a guard for the tuner inside it.
+/// Empty spans: all of it.
+struct reach {
+  std::span<double const> lower;
+  std::span<double const> upper;
+};
+
+/// What a tuner is resumed with. Everything but the metric has a default that means "not known".
+///
+/// Tuners and stages of this library *minimise*: see the stage `maximize` for a metric that should grow.
+/// An observation is read during `tell` only; the spans need not live longer.
+struct observation {
+  double metric = std::numeric_limits<double>::quiet_NaN();
+  outcome result = outcome::measured;
+  std::uint64_t number = 0;            ///< the suggestion this answers; 0: the pending one
+  std::span<double const> applied{};   ///< native values that really ran; empty: exactly those suggested
+  double noise = 0.0;                  ///< standard error of `metric`; 0: unknown
+  double steps = 1.0;                  ///< training steps in the stretch
+  bool restorable = false;             ///< the trainer carries out `suggestion::state`
+  reach within{};
+
+  /// Whether the metric can be used: measured, and finite.
+  bool usable() const noexcept {
+    return result == outcome::measured && metric - metric == 0.0;
+  }
+  /// Whether the stretch failed: said so, or measured a metric that is NaN or infinite.
+  bool bad() const noexcept { return result == outcome::failed || (result == outcome::measured && !usable()); }
+};
+
+}  // namespace autotunenet
