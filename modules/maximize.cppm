@@ -1,0 +1,21 @@
+module;
+#include <memory_resource>
+
+export module autotunenet:maximize;
+
+import :generator;
+
+export namespace autotunenet {
+
+/// A stage that turns a metric that should grow (accuracy, reward) into one that should fall. Put it last: all that it
+/// wraps minimises.
+class maximize {
+ public:
+  explicit maximize(std::pmr::memory_resource* memory = nullptr) : memory_(memory) {}
+  suggestions operator()(suggestions inner) const;
+
+ private:
+  std::pmr::memory_resource* memory_;
+};
+
+}  // namespace autotunenet
