@@ -15,10 +15,10 @@ struct range_test_options {
   double budget = 0.05;          ///< fraction of the horizon spent at most
 };
 
-/// A stage that finds where a parameter on a log scale works, before the inner tuner begins, whatever the start: training
-/// state is saved, the parameter sweeps upwards while the metric is watched, and the state is put back (Smith 2017,
-/// "Cyclical learning rates", section 3.3). The tuner then begins at what was found. Left out where the trainer cannot
-/// restore its state, or the horizon is too short for a sweep.
+/// A stage that finds where a parameter on a log scale works, before the inner tuner begins, whatever the start:
+/// training state is saved, the parameter sweeps upwards while the metric is watched, and the state is put back (Smith
+/// 2017, "Cyclical learning rates", section 3.3). The tuner then begins at what was found. Left out where the trainer
+/// cannot restore its state, or the horizon is too short for a sweep.
 class range_test {
  public:
   explicit range_test(range_test_options options = {}, std::pmr::memory_resource* memory = nullptr);
