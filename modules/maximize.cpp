@@ -1,5 +1,6 @@
 module;
 #include <coroutine>
+#include <memory_resource>
 #include <utility>
 
 module autotunenet;
@@ -8,18 +9,16 @@ namespace autotunenet {
 
 namespace {
 
-struct negation {
+struct turned_around {
   suggestion const& ask(suggestions& inner) { return inner.ask(); }
-
-  void tell(observation const& seen, suggestions& inner) {
-    observation negated = seen;
-    negated.metric = -seen.metric;
-    inner.tell(negated);
+  void tell(observation seen, suggestions& inner) {
+    seen.metric = -seen.metric;
+    inner.tell(seen);
   }
 };
 
 }  // namespace
 
-suggestions maximize::operator()(suggestions inner) const { return drive(negation{}, std::move(inner), memory_); }
+suggestions maximize::operator()(suggestions inner) const { return drive(turned_around{}, std::move(inner), memory_); }
 
 }  // namespace autotunenet
