@@ -11,20 +11,30 @@ import :generator;
 export namespace autotunenet {
 
 enum class annealing : std::uint8_t {
-  cosine,  ///< half a cosine from 1 to `floor` over the horizon
-  linear,  ///< constant for `hold`, then a straight line to `floor`
+  none,    ///< leaves the parameter alone
+  cosine,  ///< half a cosine from 1 to `floor` over the horizon (Loshchilov and Hutter 2017, equation 5)
+  linear,  ///< 1 for the first `hold` of the horizon, then a straight line to `floor`
 };
 
 struct anneal_options {
   std::string parameter = "lr";  ///< a real parameter
-  std::size_t horizon = 0;       ///< observations that the run will have; 0: not known, then anneal on plateaus
+  /// Observations that the run will have (their `steps` are added up); 0: not known, then anneal on plateaus.
+  std::size_t horizon = 0;
   annealing shape = annealing::cosine;
-  double hold = 0.0;             ///< fraction of the horizon before annealing begins
-  double floor = 0.0;            ///< final multiple
+  double hold = 0.0;   ///< fraction of the horizon before a linear shape begins to fall; 0 to 1
+  double floor = 0.0;  ///< the last multiple; 0 to 1
+  /// Where the horizon is not known: the multiple falls by this factor at each plateau.
+  double plateau_factor = 0.5;
+  /// The shortest stretch, in observations, over which a plateau can show. It grows with the length of the run.
+  std::size_t plateau_window = 100;
 };
 
-/// A stage that multiplies one parameter by an annealing shape, so that the tuner inside tunes the peak: the short-horizon
-/// bias (Wu et al. 2018) would otherwise make it anneal too early.
+/// A stage that multiplies one parameter by an annealing shape, so that the tuner inside tunes the peak. Left to itself
+/// a tuner that sees a few steps ahead would anneal far too early: the short-horizon bias (Wu et al. 2018,
+/// "Understanding short-horizon bias in stochastic meta-optimization").
+///
+/// The inner tuner thinks in peaks: what was applied, and what can be reached, is divided by the shape on its way in.
+/// After the horizon the last multiple holds. A space without the parameter passes unchanged. Throws `invalid_option`.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

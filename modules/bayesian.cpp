@@ -142,7 +142,7 @@ class bayesian_tuner {
     surrogate_.learn();
   }
 
-  /// A look walks outwards for as many turns as the reach needs to cross the trust region, and as many lead back.
+  /// A look walks outwards for as many turns as the reach needs to cross the trust region; more lead back.
   bool turn_to_look() {
     if (next_.number == 2 || recovering_) return false;
     if (turns_ == 0) {

@@ -18,8 +18,8 @@ struct bayesian_options {
   std::size_t window = 128;
   /// The age, in observations, at which the correlation with the present has fallen to one half.
   double half_life = 64.0;
-  /// How sure the surrogate must be, in standard deviations, that another configuration is better before it moves there;
-  /// 0 follows the mean.
+  /// How sure the surrogate must be, in standard deviations, that another configuration is better before it moves
+  /// there; 0 follows the mean.
   double caution = 0.5;
 };
 

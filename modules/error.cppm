@@ -10,7 +10,8 @@ struct error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A search space, an option or a configuration that cannot be. The message names the key, the value and what is allowed.
+/// A search space, an option or a configuration that cannot be. The message names the key, the value and what is
+/// allowed.
 struct invalid_option : error {
   using error::error;
 };

@@ -109,8 +109,8 @@ class generator {
   /// From now on a stop request ends the conversation at the next ask or tell; the coroutine's frame is destroyed then.
   void stop_on(std::stop_token token) noexcept { stop_ = std::move(token); }
 
-  /// From another coroutine: `co_await tuner.next()` gives the pending suggestion, `co_await tuner.next(answer)` answers
-  /// it and gives the following one. Control passes straight from coroutine to coroutine. Null after the end.
+  /// From another coroutine: `co_await tuner.next()` gives the pending suggestion, `co_await tuner.next(answer)`
+  /// answers it and gives the following one. Control passes straight from coroutine to coroutine. Null after the end.
   auto next() { return awaiting{*this, nullptr}; }
   auto next(Resumed const& answer) { return awaiting{*this, &answer}; }
 
@@ -166,7 +166,8 @@ class generator {
   }
   void accept(Resumed const& answer) {
     if (!alive()) throw tuning_finished("told an observation, but the tuner has finished");
-    if (!asked_) throw protocol_error("told an observation that no suggestion is waiting for: ask first, then tell once");
+    if (!asked_)
+      throw protocol_error("told an observation that no suggestion is waiting for: ask first, then tell once");
     promise_type& promise = frame_.promise();
     if constexpr (requires { answer.number == promise.yielded_->number; }) {
       if (answer.number != 0 && answer.number != promise.yielded_->number) {

@@ -16,9 +16,9 @@ struct guard_options {
   /// A gate that opens once: warm-up also lasts until a smoothed metric is at least this good (at most this value).
   double warm_up_metric = std::numeric_limits<double>::infinity();
 
-  /// The largest step of one suggestion, relative: on a log scale new / old lies in [1 / (1 + max_delta), 1 + max_delta];
-  /// on a linear scale |new - old| <= max_delta * max(|old|, (max - min) / 10), so that a value at 0 can move.
-  /// Whole numbers can always move by one; categories may change freely.
+  /// The largest step of one suggestion, relative: on a log scale new / old lies in [1 / (1 + max_delta), 1 +
+  /// max_delta]; on a linear scale |new - old| <= max_delta * max(|old|, (max - min) / 10), so that a value at 0 can
+  /// move. Whole numbers can always move by one; categories may change freely.
   double max_delta = 0.5;
 
   /// How much of what was gained may be lost before it counts as a regression: the smoothed metric may be worse than

@@ -16,6 +16,7 @@ struct quasi_random_options {
 
 /// Covers the space evenly, whatever the metric: an additive recurrence with the generalised golden ratio (Roberts
 /// 2018, "The unreasonable effectiveness of quasirandom sequences"), shifted by the seed (Cranley and Patterson 1976).
-suggestions quasi_random(search_space space, quasi_random_options options = {}, std::pmr::memory_resource* memory = nullptr);
+suggestions quasi_random(search_space space, quasi_random_options options = {},
+                         std::pmr::memory_resource* memory = nullptr);
 
 }  // namespace autotunenet

@@ -67,7 +67,8 @@ struct search_space::description {
     auto const max = static_cast<double>(p.max);
     check_bounds(p.name, min, max, p.spacing);
     if (std::abs(min) > largest_integer || std::abs(max) > largest_integer) {
-      throw invalid_option(std::format("parameter \"{}\": bounds {} and {} must lie within 2^53 of zero", p.name, p.min, p.max));
+      throw invalid_option(
+          std::format("parameter \"{}\": bounds {} and {} must lie within 2^53 of zero", p.name, p.min, p.max));
     }
     return finish({.min = min, .max = max, .count = max - min + 1.0, .logarithmic = p.spacing == scale::log});
   }
@@ -88,13 +89,15 @@ struct search_space::description {
  private:
   static void check_bounds(std::string const& name, double min, double max, scale spacing) {
     if (!std::isfinite(min) || !std::isfinite(max)) {
-      throw invalid_option(std::format("parameter \"{}\": bounds min = {} and max = {} must be finite", name, min, max));
+      throw invalid_option(
+          std::format("parameter \"{}\": bounds min = {} and max = {} must be finite", name, min, max));
     }
     if (!(min < max)) {
       throw invalid_option(std::format("parameter \"{}\": min = {} must be below max = {}", name, min, max));
     }
     if (!std::isfinite(max - min)) {
-      throw invalid_option(std::format("parameter \"{}\": max - min must be finite, with min = {} and max = {}", name, min, max));
+      throw invalid_option(
+          std::format("parameter \"{}\": max - min must be finite, with min = {} and max = {}", name, min, max));
     }
     if (spacing == scale::log && !(min > 0.0)) {
       throw invalid_option(std::format("parameter \"{}\": min = {} must be above 0 on a log scale", name, min));
@@ -200,11 +203,12 @@ bool search_space::operator==(search_space const& other) const noexcept {
   if (description_ == other.description_) return true;
   auto const same = [](parameter const& a, parameter const& b) {
     return std::visit(
-        overloaded{[](categorical const& x, categorical const& y) { return x.name == y.name && x.choices == y.choices; },
-                   []<class Kind>(Kind const& x, Kind const& y) {
-                     return x.name == y.name && x.min == y.min && x.max == y.max && x.spacing == y.spacing;
-                   },
-                   [](auto const&, auto const&) { return false; }},
+        overloaded{
+            [](categorical const& x, categorical const& y) { return x.name == y.name && x.choices == y.choices; },
+            []<class Kind>(Kind const& x, Kind const& y) {
+              return x.name == y.name && x.min == y.min && x.max == y.max && x.spacing == y.spacing;
+            },
+            [](auto const&, auto const&) { return false; }},
         a, b);
   };
   return std::ranges::equal(description_->parameters, other.description_->parameters, same);
@@ -235,9 +239,9 @@ category const& configuration::chosen(std::string_view name) const {
 std::string configuration::text(std::size_t i) const {
   auto const* kind = std::get_if<categorical>(&(*space_)[i]);
   if (!kind) return std::format("{:.4g}", values_[i]);
-  return std::visit(overloaded{[](double number) { return std::format("{}", number); },
-                               [](std::string const& word) { return word; }},
-                    kind->choices[static_cast<std::size_t>(values_[i])]);
+  return std::visit(
+      overloaded{[](double number) { return std::format("{}", number); }, [](std::string const& word) { return word; }},
+      kind->choices[static_cast<std::size_t>(values_[i])]);
 }
 
 void configuration::assign(std::size_t i, double native) noexcept { values_[i] = space_->clamp(i, native); }
@@ -250,7 +254,8 @@ void configuration::set(std::string_view name, double native) {
   std::size_t const i = space_->index(name);
   if (auto const* kind = std::get_if<categorical>(&(*space_)[i])) {
     auto const known = std::ranges::find(kind->choices, category{native});
-    if (known != kind->choices.end()) native = static_cast<double>(known - kind->choices.begin());
+    if (known != kind->choices.end())
+      native = static_cast<double>(known - kind->choices.begin());
     else if (std::ranges::any_of(kind->choices, [](category const& c) { return std::holds_alternative<double>(c); }))
       throw invalid_option(std::format("parameter \"{}\": {} is not among its choices", name, native));
   }

@@ -124,8 +124,8 @@ class configuration {
   void assign(std::size_t i, double native) noexcept;
   /// Sets all values, clamped to their bounds. @pre as many as size()
   void assign(std::span<double const> native) noexcept;
-  /// Sets by name; throws `invalid_option` for an unknown name, NaN, a value outside the bounds, or a number that is not
-  /// among the categories (a numeric category is given by its value, a word by its index).
+  /// Sets by name; throws `invalid_option` for an unknown name, NaN, a value outside the bounds, or a number that is
+  /// not among the categories (a numeric category is given by its value, a word by its index).
   void set(std::string_view name, double native);
 
   /// @pre !empty()

@@ -18,7 +18,8 @@ export namespace autotunenet {
 
 /// Anything that turns one tuner into another.
 template <class Stage>
-concept stage = std::invocable<Stage, suggestions> && std::same_as<std::invoke_result_t<Stage, suggestions>, suggestions>;
+concept stage =
+    std::invocable<Stage, suggestions> && std::same_as<std::invoke_result_t<Stage, suggestions>, suggestions>;
 
 /// `tuner | stage`: the stage owns the tuner from then on.
 template <stage Stage>
@@ -26,8 +27,8 @@ suggestions operator|(suggestions tuner, Stage&& wrap) {
   return std::forward<Stage>(wrap)(std::move(tuner));
 }
 
-/// Turns a plain object into a tuner. What a tuner knows lives in the object, which tests and checkpoints can reach; the
-/// coroutine only carries the conversation.
+/// Turns a plain object into a tuner. What a tuner knows lives in the object, which tests and checkpoints can reach;
+/// the coroutine only carries the conversation.
 ///
 /// `Tuner` has `suggestion const& ask()`, called once per step, and `void tell(observation const&)`.
 template <class Tuner>

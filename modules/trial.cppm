@@ -29,18 +29,18 @@ std::string_view to_string(reason) noexcept;
 /// What happened on the way to a suggestion; several may hold at once.
 enum class event : std::uint16_t {
   none = 0,
-  clamped = 1 << 0,         ///< the guard shortened the tuner's step
-  rolled_back = 1 << 1,     ///< the guard took a change back
-  backed_off = 1 << 2,      ///< the guard moved towards safety
+  clamped = 1 << 0,      ///< the guard shortened the tuner's step
+  rolled_back = 1 << 1,  ///< the guard took a change back
+  backed_off = 1 << 2,   ///< the guard moved towards safety
   cooldown_began = 1 << 3,
   cooldown_ended = 1 << 4,
   warm_up_ended = 1 << 5,
   range_test_began = 1 << 6,
   range_test_ended = 1 << 7,
-  regressed = 1 << 8,       ///< the metric was worse than the guard allows (patience may still last)
-  failed = 1 << 9,          ///< the last stretch failed: NaN, infinity, or an exception in user code
-  became_good = 1 << 10,    ///< a configuration survived patience and is the new rollback target
-  rebased = 1 << 11,        ///< rollbacks did not help: the metric itself has moved, and is judged from its new level
+  regressed = 1 << 8,     ///< the metric was worse than the guard allows (patience may still last)
+  failed = 1 << 9,        ///< the last stretch failed: NaN, infinity, or an exception in user code
+  became_good = 1 << 10,  ///< a configuration survived patience and is the new rollback target
+  rebased = 1 << 11,      ///< rollbacks did not help: the metric itself has moved, and is judged from its new level
 };
 
 constexpr event operator|(event a, event b) noexcept {
@@ -103,17 +103,15 @@ struct reach {
 struct observation {
   double metric = std::numeric_limits<double>::quiet_NaN();
   outcome result = outcome::measured;
-  std::uint64_t number = 0;            ///< the suggestion this answers; 0: the pending one
-  std::span<double const> applied{};   ///< native values that really ran; empty: exactly those suggested
-  double noise = 0.0;                  ///< standard error of `metric`; 0: unknown
-  double steps = 1.0;                  ///< training steps in the stretch
-  bool restorable = false;             ///< the trainer carries out `suggestion::state`
+  std::uint64_t number = 0;           ///< the suggestion this answers; 0: the pending one
+  std::span<double const> applied{};  ///< native values that really ran; empty: exactly those suggested
+  double noise = 0.0;                 ///< standard error of `metric`; 0: unknown
+  double steps = 1.0;                 ///< training steps in the stretch
+  bool restorable = false;            ///< the trainer carries out `suggestion::state`
   reach within{};
 
   /// Whether the metric can be used: measured, and finite.
-  bool usable() const noexcept {
-    return result == outcome::measured && metric - metric == 0.0;
-  }
+  bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }
   /// Whether the stretch failed: said so, or measured a metric that is NaN or infinite.
   bool bad() const noexcept { return result == outcome::failed || (result == outcome::measured && !usable()); }
 };

@@ -26,7 +26,7 @@ gaussian_process taught(search_space const& space, Worth worth, std::size_t n = 
   gaussian_process made({.categorical = categorical, .capacity = n, .constant = 1.0});
   hyperparameters known{.signal = 2.0, .noise = 0.01, .step = 0.0, .length = std::vector<double>(space.size(), 0.5)};
   made.parameters(known);
-  noise random{9};
+  support::noise random{9};
   std::vector<double> x(space.size());
   for (std::size_t k = 0; k < n; ++k) {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = space.to_unit(i, space.from_unit(i, random.uniform()));
@@ -39,8 +39,8 @@ gaussian_process taught(search_space const& space, Worth worth, std::size_t n = 
 
 TEST_CASE("expected improvement is the textbook's") {
   // Reference: mean * Phi(z) + deviation * phi(z) by scipy.stats.norm.
-  CHECK(expected_improvement({.mean = 0.5, .variance = 1.0}).value == Approx(0.6977965789).epsilon(1e-9));
-  CHECK(expected_improvement({.mean = -1.0, .variance = 0.25}).value == Approx(0.0042453514).epsilon(1e-6));
+  CHECK(expected_improvement({.mean = 0.5, .variance = 1.0}).value == Approx(0.6977965574013061).epsilon(1e-9));
+  CHECK(expected_improvement({.mean = -1.0, .variance = 0.25}).value == Approx(0.004245351308414837).epsilon(1e-6));
   CHECK(expected_improvement({.mean = 0.3, .variance = 0.0}).value == 0.3);
   CHECK(expected_improvement({.mean = -0.3, .variance = 0.0}).value == 0.0);
 }
@@ -130,10 +130,10 @@ TEST_CASE("a search allocates nothing, and repeats itself from its seed") {
   std::array<double, 3> best{}, same{};
   surrogate.refer_to(incumbent);
   search(surrogate, improvement, incumbent, lower, upper, best);
-  std::size_t const before = allocations();
+  support::allocation_count const counted;
   for (int i = 0; i < 20; ++i) search(surrogate, improvement, incumbent, lower, upper, best);
-  std::size_t const after = allocations();
-  CHECK(after == before);
+  std::size_t const after = counted.since();
+  CHECK(after == 0);
   for (int i = 0; i < 21; ++i) again(surrogate, improvement, incumbent, lower, upper, same);
   CHECK(best == same);
 }

@@ -4,6 +4,8 @@
 #include <numbers>
 #include <random>
 
+namespace support {
+
 /// Random numbers for tests, the same everywhere.
 struct noise {
   std::mt19937_64 engine;
@@ -15,3 +17,5 @@ struct noise {
     return radius * std::cos(2.0 * std::numbers::pi * uniform());
   }
 };
+
+}  // namespace support

@@ -1,0 +1,143 @@
+module;
+#include <algorithm>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <format>
+#include <memory_resource>
+#include <numbers>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "plateau.hpp"
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+struct annealed {
+  anneal_options options;
+  plateau_detector plateau{options.plateau_window};
+  double elapsed = 0.0;
+  double plateau_multiple = 1.0;
+
+  suggestion out{};
+  std::uint64_t inner_number = 0;
+  std::optional<std::size_t> axis{};
+  double multiple = 1.0;
+  std::vector<double> applied{};
+  std::vector<double> lower{};
+  std::vector<double> upper{};
+
+  double shape() const noexcept {
+    if (options.horizon == 0) return plateau_multiple;
+    double const progress = std::min(elapsed / static_cast<double>(options.horizon), 1.0);
+    if (options.shape == annealing::cosine) {
+      return options.floor + (1.0 - options.floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    }
+    if (progress <= options.hold) return 1.0;
+    return 1.0 - (1.0 - options.floor) * (progress - options.hold) / (1.0 - options.hold);
+  }
+
+  suggestion const& ask(suggestions& inner) {
+    suggestion const& wanted = inner.ask();
+    if (out.number == 0) begin(wanted.values.space());
+    if (!axis) return wanted;
+    if (wanted.number != inner_number) {
+      inner_number = wanted.number;
+      out.values = wanted.values;
+      out.events = wanted.events;
+      out.state = wanted.state;
+    }
+    ++out.number;
+    multiple = shape();
+    out.values.assign(*axis, wanted.values[*axis] * multiple);
+    out.why = wanted.why == reason::hold && multiple < 1.0 ? reason::anneal : wanted.why;
+    return out;
+  }
+
+  void begin(search_space const& space) {
+    axis = space.find(options.parameter);
+    if (axis && !std::holds_alternative<real>(space[*axis])) {
+      throw invalid_option(std::format("anneal: parameter \"{}\" must be real", options.parameter));
+    }
+    applied.resize(space.size());
+    lower.resize(space.size());
+    upper.resize(space.size());
+  }
+
+  void tell(observation const& seen, suggestions& inner) {
+    advance(seen);
+    if (!axis) {
+      observation passed = seen;
+      passed.number = 0;
+      inner.tell(passed);
+      return;
+    }
+    suggestion const& wanted = inner.ask();
+    observation passed = seen;
+    passed.number = 0;
+    if (!seen.applied.empty()) {
+      std::ranges::copy(seen.applied, applied.begin());
+      // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
+      double const ran = applied[*axis];
+      applied[*axis] = ran == out.values[*axis] || multiple <= 0.0 ? wanted.values[*axis] : ran / multiple;
+      passed.applied = applied;
+    }
+    if (!seen.within.lower.empty()) passed.within = peaks(seen.within);
+    out.events = event::none;
+    out.state = training_state::keep;
+    inner.tell(passed);
+  }
+
+  void advance(observation const& seen) noexcept {
+    elapsed += seen.steps;
+    if (options.horizon == 0 && seen.usable() && plateau.add(seen.metric)) {
+      plateau_multiple = std::max(plateau_multiple * options.plateau_factor, options.floor);
+    }
+  }
+
+  // The reach belongs to the next suggestion, and so to the next multiple.
+  reach peaks(reach const& outer) {
+    search_space const& space = out.values.space();
+    std::ranges::copy(outer.lower, lower.begin());
+    std::ranges::copy(outer.upper, upper.begin());
+    double const next = shape();
+    if (next > 0.0) {
+      lower[*axis] = space.to_unit(*axis, space.from_unit(*axis, lower[*axis]) / next);
+      upper[*axis] = space.to_unit(*axis, space.from_unit(*axis, upper[*axis]) / next);
+    }
+    return {lower, upper};
+  }
+};
+
+void check_fraction(char const* key, double value) {
+  if (!(value >= 0.0 && value <= 1.0)) {
+    throw invalid_option(std::format("anneal: {} = {} must lie between 0 and 1", key, value));
+  }
+}
+
+}  // namespace
+
+anneal::anneal(anneal_options options, std::pmr::memory_resource* memory)
+    : options_(std::move(options)), memory_(memory) {
+  check_fraction("hold", options_.hold);
+  check_fraction("floor", options_.floor);
+  if (!(options_.plateau_factor > 0.0 && options_.plateau_factor < 1.0)) {
+    throw invalid_option(std::format("anneal: plateau_factor = {} must lie between 0 and 1", options_.plateau_factor));
+  }
+  if (options_.plateau_window < 2) throw invalid_option("anneal: plateau_window must be at least 2");
+}
+
+suggestions anneal::operator()(suggestions inner) const {
+  if (options_.shape == annealing::none) return inner;
+  return drive(annealed{options_}, std::move(inner), memory_);
+}
+
+}  // namespace autotunenet

@@ -1,0 +1,24 @@
+module;
+#include <coroutine>
+#include <memory_resource>
+#include <utility>
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+struct turned_around {
+  suggestion const& ask(suggestions& inner) { return inner.ask(); }
+  void tell(observation seen, suggestions& inner) {
+    seen.metric = -seen.metric;
+    inner.tell(seen);
+  }
+};
+
+}  // namespace
+
+suggestions maximize::operator()(suggestions inner) const { return drive(turned_around{}, std::move(inner), memory_); }
+
+}  // namespace autotunenet

@@ -1,0 +1,147 @@
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <numbers>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "support/allocations.hpp"
+
+import autotunenet;
+
+using namespace autotunenet;
+using Catch::Matchers::WithinRel;
+
+namespace {
+
+search_space space() { return {real{"lr", 1e-6, 1.0, scale::log}, real{"momentum", 0.0, 0.9}}; }
+
+/// Suggests one configuration for ever, and keeps what it is told.
+struct told {
+  std::vector<double> applied;
+  std::vector<double> upper;
+};
+suggestions constant(configuration values, told* log = nullptr) {
+  suggestion s{.values = std::move(values)};
+  for (;;) {
+    ++s.number;
+    observation const& seen = co_yield s;
+    s.why = reason::hold;
+    if (!log) continue;
+    log->applied.push_back(seen.applied.empty() ? s.values[0] : seen.applied[0]);
+    log->upper.push_back(seen.within.upper.empty() ? 1.0 : seen.within.upper[0]);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a cosine falls from the peak to the lower bound over the horizon, and stays there") {
+  auto tuner = constant(space().at({{"lr", 0.1}, {"momentum", 0.5}})) | anneal({.horizon = 100});
+  for (int t = 0; t < 150; ++t) {
+    suggestion const& s = tuner.ask();
+    double const shape = 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(t, 100) / 100.0));
+    REQUIRE_THAT(s.values["lr"], WithinRel(std::max(0.1 * shape, 1e-6), 1e-9));
+    REQUIRE(s.values["momentum"] == 0.5);
+    if (t > 0) REQUIRE(s.why == reason::anneal);
+    tuner.tell(1.0);
+  }
+}
+
+TEST_CASE("a linear shape holds the peak first") {
+  auto tuner = constant(space().at({{"lr", 0.1}})) |
+               anneal({.horizon = 100, .shape = annealing::linear, .hold = 0.6, .floor = 0.1});
+  std::vector<double> rates;
+  for (int t = 0; t <= 100; ++t) {
+    rates.push_back(tuner.ask().values["lr"]);
+    tuner.tell(1.0);
+  }
+  CHECK(rates[60] == 0.1);
+  CHECK_THAT(rates[80], WithinRel(0.055, 1e-9));
+  CHECK_THAT(rates[100], WithinRel(0.01, 1e-9));
+}
+
+TEST_CASE("the tuner inside thinks in peaks: its own value comes back bit for bit") {
+  told log;
+  auto tuner = constant(space().at({{"lr", 0.1}}), &log) | anneal({.horizon = 50});
+  for (int t = 0; t < 80; ++t) {
+    suggestion const& s = tuner.ask();
+    tuner.tell({.metric = 1.0, .applied = s.values.values()});
+  }
+  for (double const peak : log.applied) REQUIRE(peak == 0.1);
+}
+
+TEST_CASE("a value that was changed outside is divided by the shape on its way in, and so is the reach") {
+  told log;
+  auto tuner = constant(space().at({{"lr", 0.1}}), &log) |
+               anneal({.horizon = 100, .shape = annealing::linear, .hold = 0.0, .floor = 0.0});
+  for (int t = 0; t < 50; ++t) {
+    tuner.ask();
+    tuner.tell(1.0);
+  }
+  tuner.ask();
+  std::vector<double> const applied{0.02, 0.5};
+  std::vector<double> const lower{0.0, 0.0};
+  std::vector<double> const upper{space().to_unit(0, 0.03), 1.0};
+  tuner.tell({.metric = 1.0, .applied = applied, .within = {lower, upper}});
+  CHECK_THAT(log.applied.back(), WithinRel(0.04, 1e-9));
+  CHECK_THAT(space().from_unit(0, log.upper.back()), WithinRel(0.03 / 0.49, 1e-9));
+}
+
+TEST_CASE("steps count towards the horizon, however few observations they come in") {
+  auto tuner = constant(space().at({{"lr", 0.1}})) | anneal({.horizon = 100});
+  tuner.ask();
+  tuner.tell({.metric = 1.0, .steps = 50.0});
+  CHECK_THAT(tuner.ask().values["lr"], WithinRel(0.05, 1e-9));
+}
+
+TEST_CASE("without a horizon the rate holds while the metric falls, and halves at each plateau") {
+  std::mt19937_64 engine(3);
+  auto noise = [&] { return static_cast<double>(engine() >> 11) * 0x1p-53 - 0.5; };
+  auto tuner = constant(space().at({{"lr", 0.1}})) | anneal({.plateau_window = 50});
+  double level = 100.0;
+  for (int t = 0; t < 500; ++t) {
+    tuner.ask();
+    tuner.tell(level + noise());
+    level -= 0.05;
+  }
+  CHECK(tuner.ask().values["lr"] == 0.1);
+  for (int t = 0; t < 500; ++t) {
+    tuner.ask();
+    tuner.tell(level + noise());
+  }
+  CHECK(tuner.ask().values["lr"] < 0.06);
+}
+
+TEST_CASE("annealing a space without the parameter changes nothing") {
+  search_space const other{real{"dropout", 0.0, 0.5}};
+  auto tuner = constant(other.at({{"dropout", 0.25}})) | anneal({.horizon = 10});
+  for (int t = 0; t < 20; ++t) {
+    CHECK(tuner.ask().values["dropout"] == 0.25);
+    tuner.tell(1.0);
+  }
+}
+
+TEST_CASE("annealing refuses what cannot be annealed") {
+  CHECK_THROWS_AS(anneal({.hold = 1.5}), invalid_option);
+  CHECK_THROWS_AS(anneal({.floor = -0.1}), invalid_option);
+  CHECK_THROWS_AS(anneal({.plateau_factor = 1.0}), invalid_option);
+  search_space const whole{integer{"lr", 1, 5}};
+  auto tuner = constant(whole.center()) | anneal({.horizon = 10});
+  CHECK_THROWS_AS(tuner.ask(), invalid_option);
+}
+
+TEST_CASE("an annealed step allocates nothing") {
+  auto tuner = constant(space().center()) | anneal({.horizon = 1000});
+  tuner.ask();
+  tuner.tell(1.0);
+  support::allocation_count count;
+  for (int t = 0; t < 1000; ++t) {
+    tuner.ask();
+    tuner.tell(1.0);
+  }
+  CHECK(count.since() == 0);
+}
