@@ -10,15 +10,27 @@ import :generator;
 export namespace autotunenet {
 
 struct range_test_options {
-  std::string parameter = "lr";  ///< a real parameter on a log scale
-  std::size_t horizon = 0;       ///< observations that the run will have; 0: not known
-  double budget = 0.05;          ///< fraction of the horizon spent at most
+  std::string parameter = "lr";  ///< a real parameter on a log scale; the sweep stays inside its bounds
+  /// Observations that the run will have; 0: not known, then the sweep has `most_steps`.
+  std::size_t horizon = 0;
+  /// The part of the horizon that the sweep may take, 0 to 1. Where that leaves fewer than `least_steps` observations
+  /// there is no sweep.
+  double budget = 0.04;
+  std::size_t least_steps = 12;
+  std::size_t most_steps = 150;
+  /// What was found is the value at the lowest metric, divided by this.
+  double back_off = 2.5;
 };
 
-/// A stage that finds where a parameter on a log scale works, before the inner tuner begins, whatever the start:
-/// training state is saved, the parameter sweeps upwards while the metric is watched, and the state is put back (Smith
-/// 2017, "Cyclical learning rates", section 3.3). The tuner then begins at what was found. Left out where the trainer
-/// cannot restore its state, or the horizon is too short for a sweep.
+/// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is
+/// saved, the parameter sweeps upwards by equal ratios while the metric is watched until it diverges, and the state is
+/// put back (Smith 2017, "Cyclical learning rates for training neural networks", section 3.3). The inner tuner then
+/// begins at what was found, and is told so by `observation::applied`.
+///
+/// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
+/// says that the trainer can restore its state, and is left out otherwise. Suggestions of the sweep carry
+/// `reason::range_test`. Where no value of the sweep made the metric fall, the inner tuner's own start is kept.
+/// A space without the parameter passes unchanged. Throws `invalid_option`.
 class range_test {
  public:
   explicit range_test(range_test_options options = {}, std::pmr::memory_resource* memory = nullptr);

@@ -1,0 +1,163 @@
+module;
+#include <algorithm>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "range_curve.hpp"
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+struct range_tested {
+  enum class phase : std::uint8_t { first, sweep, landing, through };
+
+  range_test_options options;
+  std::size_t steps;
+  range_curve curve{steps};
+  phase now = phase::first;
+  std::size_t axis = 0;
+  std::size_t taken = 0;  // suggestions of the sweep
+  double spent = 0.0;     // training steps that will be undone
+  double previous = 0.0;  // the value before the pending one: the one a metric speaks of
+  std::uint64_t inner_number = 0;
+  suggestion out{};
+
+  double value(std::size_t step) const noexcept {
+    double const unit = static_cast<double>(step) / static_cast<double>(steps - 1);
+    return out.values.space().from_unit(axis, unit);
+  }
+
+  suggestion const& ask(suggestions& inner) {
+    suggestion const& wanted = inner.ask();
+    ++out.number;
+    if (out.values.empty()) begin(wanted);
+    if (now == phase::through && wanted.number != inner_number) {
+      inner_number = wanted.number;
+      out.values = wanted.values;
+      out.events = wanted.events;
+      out.why = wanted.why;
+      out.state = wanted.state;
+    }
+    return out;
+  }
+
+  void begin(suggestion const& wanted) {
+    out.values = wanted.values;
+    out.why = wanted.why;
+    out.events = wanted.events;
+    search_space const& space = wanted.values.space();
+    auto const found = space.find(options.parameter);
+    if (!found) {
+      now = phase::through;
+      return;
+    }
+    auto const* kind = std::get_if<real>(&space[*found]);
+    if (!kind || kind->spacing != scale::log) {
+      throw invalid_option(
+          std::format("range_test: parameter \"{}\" must be real and on a log scale", options.parameter));
+    }
+    axis = *found;
+    out.state = training_state::mark_trial;
+  }
+
+  void tell(observation const& seen, suggestions& inner) {
+    switch (now) {
+      case phase::first:
+        if (seen.restorable) return start_sweep();
+        now = phase::through;
+        return pass(seen, inner);
+      case phase::sweep:
+        return follow(seen, inner);
+      case phase::landing:
+        return land(seen, inner);
+      case phase::through:
+        return pass(seen, inner);
+    }
+  }
+
+  void start_sweep() {
+    now = phase::sweep;
+    spent = 1.0;
+    out.why = reason::range_test;
+    out.events = event::range_test_began;
+    out.state = training_state::return_to_trial;
+    out.values.assign(axis, value(taken++));
+  }
+
+  void follow(observation const& seen, suggestions& inner) {
+    spent += seen.steps;
+    out.events = event::none;
+    out.state = training_state::keep;
+    if (seen.bad())
+      curve.fail();
+    else if (seen.usable())
+      curve.add(taken == 1 ? out.values[axis] : previous, seen.metric);
+    if (curve.diverged() || taken == steps) return finish(inner);
+    previous = out.values[axis];
+    out.values.assign(axis, value(taken++));
+  }
+
+  void finish(suggestions& inner) {
+    now = phase::landing;
+    out.values = inner.ask().values;
+    if (auto const lowest = curve.lowest()) out.values.assign(axis, *lowest / options.back_off);
+    out.why = reason::start;
+    out.events = event::range_test_ended;
+    out.state = training_state::return_to_trial | training_state::drop_trial;
+  }
+
+  // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
+  void land(observation const& seen, suggestions& inner) {
+    observation passed = seen;
+    if (passed.applied.empty()) passed.applied = out.values.values();
+    passed.steps += spent;
+    now = phase::through;
+    pass(passed, inner);
+  }
+
+  void pass(observation passed, suggestions& inner) {
+    passed.number = 0;
+    inner.tell(passed);
+  }
+};
+
+}  // namespace
+
+range_test::range_test(range_test_options options, std::pmr::memory_resource* memory)
+    : options_(std::move(options)), memory_(memory) {
+  if (!(options_.budget >= 0.0 && options_.budget <= 1.0)) {
+    throw invalid_option(std::format("range_test: budget = {} must lie between 0 and 1", options_.budget));
+  }
+  if (!(options_.back_off >= 1.0 && std::isfinite(options_.back_off))) {
+    throw invalid_option(std::format("range_test: back_off = {} must be at least 1", options_.back_off));
+  }
+  if (options_.least_steps < 8 || options_.most_steps < options_.least_steps || options_.most_steps > 10000) {
+    throw invalid_option(std::format(
+        "range_test: least_steps = {} and most_steps = {} must be 8 or more, in this order, and at most 10000",
+        options_.least_steps, options_.most_steps));
+  }
+}
+
+suggestions range_test::operator()(suggestions inner) const {
+  std::size_t steps = options_.most_steps;
+  if (options_.horizon > 0) {
+    double const affordable = options_.budget * static_cast<double>(options_.horizon);
+    steps = std::min(steps, static_cast<std::size_t>(affordable));
+  }
+  if (steps < options_.least_steps) return inner;
+  return drive(range_tested{options_, steps}, std::move(inner), memory_);
+}
+
+}  // namespace autotunenet
