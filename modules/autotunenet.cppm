@@ -7,6 +7,7 @@ export import :every;
 export import :generator;
 export import :guard;
 export import :maximize;
+export import :moving_average;
 export import :quasi_random;
 export import :range_test;
 export import :search_space;
