@@ -19,10 +19,10 @@ struct split {
   labelled_images training, validation, test;
 };
 
-/// Reads Fashion-MNIST (Xiao, Rasul and Vollgraf 2017) from a folder of its four idx files, compressed or not. Training and
-/// validation images are drawn from the 60,000 by a permutation that belongs to the seed; the test images are the first
-/// of the 10,000. Throws `idx::error` where a file is missing or wrong, or holds too few images.
-split load(std::filesystem::path const& folder, std::uint64_t seed, std::size_t training = 12'000, std::size_t validation = 2'000,
-           std::size_t test = 5'000);
+/// Reads Fashion-MNIST (Xiao, Rasul and Vollgraf 2017) from a folder of its four idx files, compressed or not. Training
+/// and validation images are drawn from the 60,000 by a permutation that belongs to the seed; the test images are the
+/// first of the 10,000. Throws `idx::error` where a file is missing or wrong, or holds too few images.
+split load(std::filesystem::path const& folder, std::uint64_t seed, std::size_t training = 12'000,
+           std::size_t validation = 2'000, std::size_t test = 5'000);
 
 }  // namespace fashion

@@ -11,7 +11,8 @@
 
 namespace fashion {
 
-std::unique_ptr<torch::optim::Optimizer> make_optimizer(std::string_view name, std::vector<at::Tensor> weights, double rate) {
+std::unique_ptr<torch::optim::Optimizer> make_optimizer(std::string_view name, std::vector<at::Tensor> weights,
+                                                        double rate) {
   using namespace torch::optim;
   if (name == "adam") return std::make_unique<Adam>(std::move(weights), AdamOptions(rate));
   if (name == "adamw") return std::make_unique<AdamW>(std::move(weights), AdamWOptions(rate));

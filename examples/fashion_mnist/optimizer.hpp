@@ -17,6 +17,7 @@ namespace fashion {
 inline constexpr std::string_view optimizers[] = {"adam", "adamw", "sgd", "momentum", "rmsprop"};
 
 /// LibTorch's defaults, but for the rate; `momentum` is SGD with a momentum of 0.9.
-std::unique_ptr<torch::optim::Optimizer> make_optimizer(std::string_view name, std::vector<at::Tensor> weights, double rate);
+std::unique_ptr<torch::optim::Optimizer> make_optimizer(std::string_view name, std::vector<at::Tensor> weights,
+                                                        double rate);
 
 }  // namespace fashion

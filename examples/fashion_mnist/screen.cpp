@@ -44,7 +44,8 @@ void screen::progress(double done, std::string_view text) {
   auto const now = std::chrono::steady_clock::now();
   if (!terminal_ || now - last_ < std::chrono::milliseconds(100)) return;
   last_ = now;
-  std::size_t const length = 24, filled = static_cast<std::size_t>(std::clamp(done, 0.0, 1.0) * static_cast<double>(length));
+  std::size_t const length = 24,
+                    filled = static_cast<std::size_t>(std::clamp(done, 0.0, 1.0) * static_cast<double>(length));
   std::string bar;
   for (std::size_t i = 0; i < length; ++i) bar += i < filled ? (unicode_ ? "█" : "#") : (unicode_ ? "░" : ".");
   std::size_t const room = width_ > length + 4 ? width_ - length - 4 : 0;

@@ -19,7 +19,8 @@ class screen {
   /// Takes the moving line away.
   void clear();
 
-  /// The text in a style, where colours are wanted (a terminal, and no NO_COLOR). Widths are the caller's: style after padding.
+  /// The text in a style, where colours are wanted (a terminal, and no NO_COLOR). Widths are the caller's: style after
+  /// padding.
   std::string styled(std::string_view text, style as) const;
 
  private:
