@@ -18,7 +18,7 @@ struct flags {
   std::size_t batch = 64;
   std::uint64_t seed = 1;
   std::filesystem::path settings;
-  std::filesystem::path journal;
+  std::filesystem::path journal = AUTOTUNENET_RESULTS;
   int threads = 0;
 };
 
