@@ -4,10 +4,12 @@
 #include <ATen/Parallel.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <format>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,13 @@
 namespace fashion {
 namespace {
 
+/// A journal never overwrites an earlier one.
+std::filesystem::path journal_for(flags const& chosen, double start_rate) {
+  static auto const began = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return chosen.journal /
+         std::format("fashion_mnist-{:%Y%m%d-%H%M%S}-{}-{:g}.jsonl", began, chosen.optimizer, start_rate);
+}
+
 plan plan_for(flags const& chosen, double start_rate, bool tuned) {
   plan what{.optimizer = chosen.optimizer,
             .start_rate = start_rate,
@@ -32,7 +41,7 @@ plan plan_for(flags const& chosen, double start_rate, bool tuned) {
             .journal = {}};
   if (tuned) {
     what.settings = chosen.settings;
-    what.journal = chosen.journal / std::format("fashion_mnist-{}-{:.0e}.jsonl", chosen.optimizer, start_rate);
+    what.journal = journal_for(chosen, start_rate);
   }
   return what;
 }
@@ -68,6 +77,7 @@ int run(flags const& chosen) {
   out.line(std::format("Fashion-MNIST: {} images train, {} validate, {} test; batches of {}, seed {}, {} threads",
                        data.training.size(), data.validation.size(), data.test.size(), chosen.batch, chosen.seed,
                        at::get_num_threads()));
+  std::filesystem::create_directories(chosen.journal);
   std::vector<outcome> rows;
   for (double const start_rate : chosen.start_rates) {
     if (interrupted.token().stop_requested()) break;

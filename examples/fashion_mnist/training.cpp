@@ -17,6 +17,7 @@
 #include "optimizer.hpp"
 
 import autotunenet;
+import autotunenet.journal;
 import autotunenet.torch;
 import fashion_mnist.tuning;
 
@@ -67,7 +68,10 @@ struct training::state {
   tensors training_set, validation_set, test_set;
   network trained;
   std::unique_ptr<torch::optim::Optimizer> optimizer;
+  autotunenet::settings chosen;
   happenings seen;
+  std::optional<autotunenet::journal> journal;
+  std::optional<autotunenet::observers> watching;
   std::optional<autotunenet::torch_tuner> tuner;
   std::mt19937_64 shuffling;
   standing at;
@@ -80,15 +84,24 @@ struct training::state {
         trained(seeded_network(what.seed)),
         optimizer(make_optimizer(what.optimizer, trained.parameters(), what.start_rate)),
         shuffling(what.seed) {
-    if (what.tuned) tuner.emplace(*optimizer, tuning(), autotunenet::torch_options{.model = &trained});
+    if (what.tuned) tune();
     at.rate = rate();
   }
 
-  autotunenet::suggestions tuning() {
+  void tune() {
     auto const images = static_cast<std::size_t>(training_set.labels.size(0));
-    std::size_t const steps = what.epochs * ((images + what.batch - 1) / what.batch);
-    auto const space = learning_rate_around(what.start_rate);
-    return pipeline(autotunenet::current_values(*optimizer, space), what.seed, steps) | autotunenet::watch(seen);
+    chosen =
+        settings_for(what.settings, what.start_rate, what.epochs, (images + what.batch - 1) / what.batch, what.seed);
+    auto const start = autotunenet::current_values(*optimizer, *chosen.parameters);
+    auto pipeline = autotunenet::make_pipeline(chosen, start);
+    if (what.journal.empty()) {
+      watching.emplace(seen);
+    } else {
+      journal.emplace(what.journal, *chosen.parameters, autotunenet::journal_options{.seed = chosen.tuning.seed});
+      watching.emplace(seen, *journal);
+    }
+    tuner.emplace(*optimizer, std::move(pipeline) | autotunenet::watch(*watching),
+                  autotunenet::torch_options{.model = &trained, .objective = chosen.tuning.objective});
   }
 
   double rate() const { return optimizer->param_groups().front().options().get_lr(); }
@@ -129,6 +142,11 @@ bool training::epoch(on_batch const& shown, std::stop_token stop) {
   standing& at = run.at;
   if (done > 0) at.training_loss = sum / static_cast<double>(done);
   verdict const now = judge(run.trained, run.validation_set);
+  if (run.tuner && done == images) {
+    run.tuner->on_epoch_end(at.training_loss);
+    bool const grows = run.chosen.tuning.direction == autotunenet::goal::maximize;
+    run.tuner->on_validation_end(grows ? now.accuracy : now.loss);
+  }
   at.validation_loss = now.loss;
   at.validation_accuracy = now.accuracy;
   at.rate = run.rate();

@@ -2,10 +2,10 @@ module;
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <format>
 #include <string>
 #include <string_view>
-#include <utility>
 
 export module fashion_mnist.tuning;
 
@@ -20,11 +20,18 @@ search_space learning_rate_around(double start) {
   return {real{"lr", std::min(1e-6, start), std::max(1.0, start), scale::log}};
 }
 
-/// The pipeline of a run without a settings file, over the steps that the run will have.
-suggestions pipeline(configuration start, std::uint64_t seed, std::size_t steps) {
-  search_space const space = start.space();
-  return bayesian(space, {.seed = seed, .start = std::move(start)}) | every(20) | anneal({.horizon = steps}) |
-         range_test({.horizon = steps}) | guard({.warm_up = 20});
+/// The settings of a run: those of the file, if there is one. What only the run knows is filled in where the file is
+/// silent: that each training step is an observation, how many there will be, and the seed.
+settings settings_for(std::filesystem::path const& file, double start_rate, std::size_t epochs,
+                      std::size_t steps_per_epoch, std::uint64_t seed) {
+  settings chosen = file.empty() ? settings{} : read_settings(file);
+  if (!chosen.parameters) chosen.parameters = learning_rate_around(start_rate);
+  tuning_settings& tuning = chosen.tuning;
+  if (tuning.objective == hook::first) tuning.objective = hook::step;
+  if (tuning.steps_per_epoch == 0) tuning.steps_per_epoch = steps_per_epoch;
+  if (tuning.horizon == 0) tuning.horizon = tuning.objective == hook::step ? epochs * steps_per_epoch : epochs;
+  if (tuning.seed == 0) tuning.seed = seed;
+  return chosen;
 }
 
 /// Keeps what happened since it was last asked, as text for people.
