@@ -95,7 +95,8 @@ class bayesian_tuner {
 
  private:
   void fail() {
-    append(credit_.failure());
+    learn({.value = credit_.failure().value});
+    chained_ = false;
     credit_.forget_baseline();
     recovering_ = true;
     skipped_steps_ = 0.0;
@@ -121,9 +122,17 @@ class bayesian_tuner {
     if (credit_.has_baseline()) {
       if (skipped_steps_ == 0.0) set_step();
       double const steps = (seen.steps > 0.0 ? seen.steps : 1.0) + skipped_steps_;
-      append(credit_.of(seen.metric, seen.noise, steps), step_);
+      detail::improvement::reward const reward = credit_.of(seen.metric, seen.noise, steps);
+      learn({.value = reward.value,
+             .noise = reward.noise,
+             .step = step_,
+             .metrics = 2,
+             .chained = chained_,
+             .shared_noise = reward.shared});
+      chained_ = true;
     } else {
       credit_.baseline(seen.metric, seen.noise);
+      chained_ = false;
     }
     before_ = applied_;
     skipped_steps_ = 0.0;
@@ -133,8 +142,8 @@ class bayesian_tuner {
     for (std::size_t i = 0; i < step_.size(); ++i) step_[i] = space_.is_categorical(i) ? 0.0 : applied_[i] - before_[i];
   }
 
-  void append(detail::improvement::reward reward, std::span<double const> step = {}) {
-    surrogate_.append(applied_, time_, reward.value, reward.noise, step);
+  void learn(observed_worth const& seen) {
+    surrogate_.append(applied_, time_, seen);
     std::size_t const n = surrogate_.size();
     std::size_t const interval = n <= 16 ? 1 : n <= 32 ? 2 : 8;  // a little and often, at a cost that stays even
     if (n < 6 || ++since_learning_ < interval) return;
@@ -247,6 +256,7 @@ class bayesian_tuner {
   double skipped_steps_ = 0.0;
   std::size_t since_learning_ = 0;
   std::size_t turns_ = 0;
+  bool chained_ = false;  // whether the newest reward ends in the baseline
   bool looking_now_ = false;
   bool moved_ = false;
   bool recovering_ = false;

@@ -19,18 +19,19 @@ constexpr acquisition_rule mean_only{.what = acquisition_rule::kind::confidence_
 constexpr acquisition_rule improvement{};
 
 /// A surrogate that knows `worth` well at many points of the space.
-template <class Worth>
-gaussian_process taught(search_space const& space, Worth worth, std::size_t n = 200) {
+template <class Goodness>
+gaussian_process taught(search_space const& space, Goodness goodness, std::size_t n = 200) {
   std::vector<bool> categorical;
   for (std::size_t i = 0; i < space.size(); ++i) categorical.push_back(space.is_categorical(i));
   gaussian_process made({.categorical = categorical, .capacity = n, .constant = 1.0});
-  hyperparameters known{.signal = 2.0, .noise = 0.01, .step = 0.0, .length = std::vector<double>(space.size(), 0.5)};
+  hyperparameters known{
+      .signal = 2.0, .noise = 0.01, .metric = 0.0, .step = 0.0, .length = std::vector<double>(space.size(), 0.5)};
   made.parameters(known);
   support::noise random{9};
   std::vector<double> x(space.size());
   for (std::size_t k = 0; k < n; ++k) {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = space.to_unit(i, space.from_unit(i, random.uniform()));
-    made.append(x, 0.0, worth(x));
+    made.append(x, 0.0, {.value = goodness(x)});
   }
   return made;
 }
@@ -51,7 +52,8 @@ TEST_CASE("acquisition rules have the derivatives of finite differences") {
   auto const check = [&](auto rule) {
     acquisition_value const found = rule(at);
     double const by_mean = (rule({at.mean + h, at.variance}).value - rule({at.mean - h, at.variance}).value) / (2 * h);
-    double const by_variance = (rule({at.mean, at.variance + h}).value - rule({at.mean, at.variance - h}).value) / (2 * h);
+    double const by_variance =
+        (rule({at.mean, at.variance + h}).value - rule({at.mean, at.variance - h}).value) / (2 * h);
     CHECK(found.by_mean == Approx(by_mean).epsilon(1e-6));
     CHECK(found.by_variance == Approx(by_variance).epsilon(1e-6));
   };
@@ -67,7 +69,8 @@ TEST_CASE("a bound below the mean asks for evidence") {
 
 TEST_CASE("the search climbs to the top of a smooth hill") {
   search_space const space{real{"a"}, real{"b"}};
-  auto surrogate = taught(space, [](auto const& x) { return -8 * std::pow(x[0] - 0.62, 2) - 8 * std::pow(x[1] - 0.31, 2); });
+  auto surrogate =
+      taught(space, [](auto const& x) { return -8 * std::pow(x[0] - 0.62, 2) - 8 * std::pow(x[1] - 0.31, 2); });
   acquisition_search search(space, {.seed = 1, .iterations = 12});
   std::array const incumbent{0.5, 0.5}, lower{0.0, 0.0}, upper{1.0, 1.0};
   std::array<double, 2> best{};
@@ -103,7 +106,8 @@ TEST_CASE("where nothing is better, the search stays") {
   std::array const incumbent{0.5}, lower{0.4}, upper{0.6};
   std::array<double, 1> best{};
   surrogate.refer_to(incumbent);
-  double const gain = search(surrogate, {.what = acquisition_rule::kind::confidence_bound, .weight = -1.0}, incumbent, lower, upper, best);
+  double const gain = search(surrogate, {.what = acquisition_rule::kind::confidence_bound, .weight = -1.0}, incumbent,
+                             lower, upper, best);
   CHECK(best[0] == Approx(0.5).margin(0.005));
   CHECK(gain < 1e-3);
 }
