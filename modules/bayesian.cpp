@@ -114,9 +114,10 @@ class bayesian_tuner {
   }
 
   void measure(observation const& seen) {
-    if (recovering_ || time_ == 1.0) {
+    if (recovering_ || seen.relocated || time_ == 1.0) {
       incumbent_ = applied_;  // where training works is known better outside
       recovering_ = false;
+      turns_ = 0;
     }
     if (skipped_steps_ > 0.0 && applied_ != before_) credit_.forget_baseline();
     if (credit_.has_baseline()) {

@@ -166,6 +166,7 @@ struct branch_tested {
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += spent;
+    passed.relocated = true;
     now = phase::through;
     pass(passed, inner);
   }

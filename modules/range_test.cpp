@@ -128,6 +128,7 @@ struct range_tested {
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += spent;
+    passed.relocated = true;
     now = phase::through;
     pass(passed, inner);
   }
