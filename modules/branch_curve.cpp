@@ -13,6 +13,8 @@ namespace {
 constexpr double infinite = std::numeric_limits<double>::infinity();
 // Beyond this a branch is only known to be too far, whatever it measured.
 constexpr double far_above = 1.0;
+// A branch encloses the turning point when it is clearly beyond it: one that is only just may be so by noise.
+constexpr double clearly = 2.33;
 // Where two branches enclose the threshold, the one below counts as at least this part of it: on a log scale an excess
 // of nearly nothing would push the crossing to the one above.
 constexpr double least_part = 2.0 / 3.0;
@@ -23,13 +25,15 @@ std::optional<double> branch_curve::next() const noexcept {
   if (!known(-2)) return 0.25;
   if (!known(0)) return 1.0;
   excess const now = measure();
-  auto const over = [&](int exponent) { return now.above[slot(exponent)] >= now.threshold; };
+  auto const over = [&](int exponent, double margin) {
+    return known(exponent) && now.above[slot(exponent)] >= std::min(margin * now.threshold, far_above);
+  };
   int top = highest;
   while (!known(top)) --top;
-  if (!over(top)) return top < highest ? std::optional{std::exp2(top + 1)} : std::nullopt;
-  if (!over(0)) return std::nullopt;
+  if (!over(top, clearly)) return top < highest ? std::optional{std::exp2(top + 1)} : std::nullopt;
+  if (top > 0) return std::nullopt;
   if (!known(-1)) return 0.5;
-  if (over(-1) && over(-2) && !known(lowest)) return std::exp2(lowest);
+  if ((over(-1, 1.0) || over(-2, 1.0)) && !known(lowest)) return std::exp2(lowest);
   return std::nullopt;
 }
 
@@ -104,7 +108,7 @@ std::optional<double> branch_curve::turning_point() const noexcept {
     double const part = std::log(now.threshold / before) / std::log(here / before);
     return std::exp2(inside + std::min(part, 1.0) * (exponent - inside));
   }
-  return std::exp2(inside);
+  return std::nullopt;
 }
 
 }  // namespace autotunenet

@@ -39,6 +39,7 @@ struct branch_tested {
   int started = 0;
   double start_level = 0.0;
   double recent_level = 0.0;
+  int far_off = 0;  // metrics in a row that are as far above the start as training has come below it
   std::optional<branch_curve> curve{};
   double base = 0.0;      // the value that multiples refer to
   double multiple = 1.0;  // of the running branch
@@ -118,6 +119,7 @@ struct branch_tested {
     multiple = curve->next().value_or(1.0);
     step = 0;
     count = mean = squares = 0.0;
+    far_off = 0;
     set_value();
   }
 
@@ -140,8 +142,10 @@ struct branch_tested {
       mean += from_mean / count;
       squares += from_mean * (seen.metric - mean);
     }
-    if (!seen.bad() && step < length) return set_value();
-    if (seen.bad() || count < 2.0) {
+    far_off = seen.usable() && seen.metric > 2.0 * start_level - recent_level ? far_off + 1 : 0;
+    bool const failed = seen.bad() || far_off == 3;
+    if (!failed && step < length) return set_value();
+    if (failed || count < 2.0) {
       curve->add(multiple, std::numeric_limits<double>::infinity(), 0.0);
     } else {
       curve->add(multiple, mean, std::sqrt(squares / (count - 1.0) / count));
@@ -154,8 +158,7 @@ struct branch_tested {
   void finish(suggestions& inner) {
     now = phase::landing;
     out.values = inner.ask().values;
-    double const turning = curve->turning_point().value_or(0.125);
-    out.values.assign(axis, base * options.back_off * turning);
+    if (auto const turning = curve->turning_point()) out.values.assign(axis, base * options.back_off * *turning);
     out.why = reason::exploit;
     out.events = event::range_test_ended;
     out.state = training_state::return_to_trial | training_state::drop_trial;

@@ -17,8 +17,8 @@ struct branch_test_options {
   double at = 0.08;
   /// The part of the horizon that all branches together may take, 0 to 1. Where that leaves branches of fewer than
   /// `least_steps` observations there is no test.
-  double budget = 0.06;
-  std::size_t least_steps = 24;
+  double budget = 0.077;
+  std::size_t least_steps = 32;
   std::size_t most_steps = 48;
   /// How much worse than the best branch counts as too far, as a fraction of what the metric has gained since the
   /// start.

@@ -35,7 +35,7 @@ void range_curve::add(double value, double metric) {
   }
   // Once may be an outlier, unless it is far out.
   bool const now = over(metric) || smoothed > best_ + tolerance();
-  bool const far = metric > best_ + (flat() ? 24.0 * start_.noise() : 4.0 * tolerance());
+  bool const far = metric > best_ + (flat() ? 40.0 * start_.noise() : 4.0 * tolerance());
   diverged_ = far || (now && over_before_);
   over_before_ = now;
 }
@@ -59,10 +59,9 @@ std::optional<double> range_curve::lowest() const noexcept {
 
 double range_curve::fallen_by(double part) const noexcept {
   double const reached = start_.mean - part * gained();
-  for (std::size_t i = settle_; i < values_.size(); ++i) {
-    if (smoothed_[i] <= reached) return values_[i];
-  }
-  return best_value_;
+  auto at = static_cast<std::size_t>(std::ranges::find(values_, best_value_) - values_.begin());
+  while (at > 0 && smoothed_[at - 1] <= reached) --at;
+  return values_[at];
 }
 
 void range_curve::level::add(double metric) noexcept {

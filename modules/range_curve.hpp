@@ -21,8 +21,13 @@ class range_curve {
   bool diverged() const noexcept { return diverged_; }
   /// The value at the lowest smoothed metric; nothing if the metric never fell clearly below the level at the start.
   std::optional<double> lowest() const noexcept;
-  /// The first value at which the smoothed metric had made this part of its fall. @pre lowest()
+  /// The lowest value from which on, up to `lowest`, the smoothed metric had made this part of its fall. @pre lowest()
   double fallen_by(double part) const noexcept;
+  /// The value that was tried last. @pre at least one metric
+  double edge() const noexcept { return values_.back(); }
+  /// The level at the start, and how far the smoothed metric fell below it.
+  double start_level() const noexcept { return start_.mean; }
+  double fall() const noexcept { return gained(); }
 
  private:
   // The level at the start and its noise, from the values that are too low to matter.

@@ -20,9 +20,13 @@ struct range_test_options {
   std::size_t least_steps = 30;
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
-  /// What was found is the value at the lowest metric, divided by this, or, where that is lower, the value at which the
-  /// metric had made three quarters of its fall.
+  /// What was found is the value where the sweep ended, divided by this, or, where that is lower, the value from which
+  /// on the metric had made three quarters of its fall.
   double back_off = 4.0;
+  /// Where training has made less than half of the sweep's fall by this part of the horizon, it begins again from the
+  /// saved state with a quarter of the value, at most `restarts` times.
+  double proof = 0.07;
+  std::size_t restarts = 2;
 };
 
 /// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is
@@ -33,7 +37,8 @@ struct range_test_options {
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
 /// says that the trainer can restore its state, and is left out otherwise. Suggestions of the sweep carry
 /// `reason::range_test`. Where no value of the sweep made the metric fall, the inner tuner's own start is kept.
-/// A space without the parameter passes unchanged. Throws `invalid_option`.
+/// Where the horizon is known, what was found has to prove itself: see `range_test_options::proof`. A space without the
+/// parameter passes unchanged. Throws `invalid_option`.
 class range_test {
  public:
   explicit range_test(range_test_options options = {}, std::pmr::memory_resource* memory = nullptr);

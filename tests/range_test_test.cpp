@@ -90,7 +90,6 @@ TEST_CASE("weights are back where they were before the sweep began") {
     landed = has(s.events, event::range_test_ended);
     if (landed) {
       CHECK(training.state() == before);
-      CHECK(has(s.state, training_state::drop_trial));
       CHECK(s.why == reason::start);
     }
     tuner.tell({.metric = training.step(s.values["lr"]), .restorable = true});
@@ -195,6 +194,45 @@ TEST_CASE("a range test refuses what cannot be swept") {
   search_space const other{real{"dropout", 0.0, 1.0}};
   auto fine = constant(other.center()) | range_test({.horizon = 4000});
   CHECK(fine.ask().state == training_state::keep);
+}
+
+TEST_CASE("what was found has to prove itself, else training begins again with a quarter of it") {
+  noisy_quadratic training(7);
+  double const level = training.loss();
+  auto tuner = constant(space().center()) | range_test({.horizon = 4000, .proof = 0.05, .restarts = 2});
+  noisy_quadratic::weights const before = training.state();
+  noisy_quadratic::weights saved = before;
+  std::vector<double> landings;
+  bool dropped = false;
+  for (int step = 0; step < 2000; ++step) {
+    suggestion const& s = tuner.ask();
+    if (has(s.state, training_state::return_to_trial)) training.restore(saved);
+    if (has(s.state, training_state::mark_trial)) saved = training.state();
+    if (has(s.events, event::range_test_ended | event::backed_off)) {
+      CHECK(training.state() == before);
+      landings.push_back(s.values["lr"]);
+    }
+    dropped = dropped || has(s.state, training_state::drop_trial);
+    double const loss = training.step(s.values["lr"]);
+    bool const dead = !landings.empty() && landings.size() < 3;
+    tuner.tell({.metric = dead ? level : loss, .restorable = true});
+  }
+  REQUIRE(landings.size() == 3);
+  CHECK(landings[1] == landings[0] / 4.0);
+  CHECK(landings[2] == landings[1] / 4.0);
+  CHECK(dropped);
+}
+
+TEST_CASE("what proves itself is left alone, and its saved state is dropped") {
+  noisy_quadratic training(8);
+  auto tuner = constant(space().center()) | range_test({.horizon = 4000});
+  trained const result = run(tuner, training, 1000);
+  bool dropped = false;
+  for (suggestion const& s : result.all) {
+    CHECK_FALSE(has(s.events, event::backed_off));
+    dropped = dropped || has(s.state, training_state::drop_trial);
+  }
+  CHECK(dropped);
 }
 
 TEST_CASE("a step after the sweep allocates nothing") {
