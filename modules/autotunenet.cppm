@@ -1,16 +1,23 @@
 export module autotunenet;
 
+export import :acquisition;
 export import :anneal;
 export import :bayesian;
+export import :branch_test;
+export import :describe;
 export import :error;
 export import :every;
+export import :gaussian_process;
 export import :generator;
 export import :guard;
 export import :maximize;
 export import :moving_average;
+export import :pipeline;
 export import :quasi_random;
 export import :range_test;
 export import :search_space;
+export import :settings;
+export import :settings_file;
 export import :smoothing;
 export import :spelling;
 export import :stage;

@@ -144,6 +144,18 @@ TEST_CASE("a change of what is applied begins a new stretch") {
   CHECK(told[0].applied == std::vector<double>{0.001, 0.0});
 }
 
+TEST_CASE("what is held is what was applied, so that a value that was set outside stands until the tuner moves") {
+  search_space const space{real{"lr", 1e-4, 1.0, scale::log}};
+  auto tuner = quasi_random(space, {.start = space.at({{"lr", 0.5}})}) | every(4);
+  CHECK(tuner.ask().values["lr"] == 0.5);
+  std::vector<double> const applied{0.01};
+  for (int i = 0; i < 4; ++i) {
+    tuner.tell({.metric = 1.0, .applied = applied});
+    bool const moves = i == 3;
+    CHECK((tuner.ask().values["lr"] == 0.01) == !moves);
+  }
+}
+
 TEST_CASE("reversible trials and wishes for the training state pass at once, and once") {
   support::log told;
   int step = 0;
