@@ -9,6 +9,7 @@ export import :gaussian_process;
 export import :generator;
 export import :guard;
 export import :maximize;
+export import :moving_average;
 export import :quasi_random;
 export import :range_test;
 export import :search_space;

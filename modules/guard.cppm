@@ -2,6 +2,8 @@ module;
 #include <cstddef>
 #include <limits>
 #include <memory_resource>
+#include <string>
+#include <vector>
 
 export module autotunenet:guard;
 
@@ -9,11 +11,11 @@ import :generator;
 
 export namespace autotunenet {
 
-/// All counts are observations that reach the guard.
+/// All counts are observations that reach the guard; skipped ones count for nothing.
 struct guard_options {
-  /// Observations during which the start configuration is held and nothing is judged; failures act all the same.
+  /// Usable observations during which the start configuration is held and nothing is judged; failures act all the same.
   std::size_t warm_up = 0;
-  /// A gate that opens once: warm-up also lasts until a smoothed metric is at least this good (at most this value).
+  /// A gate that opens once: warm-up also lasts until the smoothed metric is at least this good (at most this value).
   double warm_up_metric = std::numeric_limits<double>::infinity();
 
   /// The largest step of one suggestion, relative: on a log scale new / old lies in [1 / (1 + max_delta), 1 +
@@ -25,26 +27,51 @@ struct guard_options {
   /// its recent best by this fraction of the gain since the start (plus `noise_margin` standard errors).
   /// Measured in the metric's own spread, so scaling or shifting the metric changes nothing.
   double max_regression = 0.2;
+  /// Standard errors of the smoothed metric by which it may be worse by chance. The best of many averages is too good
+  /// by luck alone; that is allowed for on top. 0 leaves noise out of account.
   double noise_margin = 4.0;
-  /// Metrics averaged for the regression test.
+  /// Metrics averaged for the regression test, 1 to 4096. From 3 on, each metric first gives way to the median of
+  /// itself and the two before it, so that a single outlier is no regression (and no record either).
   std::size_t window = 5;
-  /// How many averages back the recent best may lie.
+  /// How many averages back the recent best may lie, 1 to 1048576.
   std::size_t recall = 200;
-  /// Consecutive regressions before a rollback.
+  /// Consecutive regressions before a rollback, and healthy observations before a configuration is good; at least 1.
   std::size_t patience = 3;
   /// Observations after a rollback during which regressions do not roll back again. Failures still act.
   std::size_t cooldown = 10;
 
-  /// Where nothing good is known, or the good does not help any more, each back-off moves a log parameter named in
-  /// `safety` down by this factor.
+  /// What each back-off multiplies the parameters of `safety` by, in (0, 1).
   double back_off = 0.5;
+  /// Real parameters that are safer when smaller, each by its name or its name in a group ("lr" means "encoder.lr"
+  /// too). On a log scale the value shrinks by `back_off`, on a linear scale its distance from the lower bound. Where
+  /// the space has none of them, all real parameters move towards the middle of the space by that factor.
+  std::vector<std::string> safety = {"lr"};
+
+  /// Observations from one copy of the training state to the next, at least; for trainers that can restore.
+  std::size_t snapshot_every = 100;
 };
 
 /// The stage that keeps a run whole. In order: bounds always hold; warm-up; bounded steps; a regression test with
 /// patience; rollback to the last configuration that survived patience, exactly; cooldown; back-off.
 ///
-/// Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged.
-/// The inner tuner is told what was applied, and is told every failure. Throws `invalid_option`.
+/// - What ran last (`observation::applied`) is what every bound is reckoned from. A suggestion that is a `reason::hold`
+///   keeps what ran, inside the bounds. What can be reached is passed inwards as `observation::within`.
+/// - A failed stretch acts at once; a regression once it lasted for `patience` observations. The first remedy is a
+///   rollback; if training suffers again before a new configuration became good, or if none ever did, the guard backs
+///   off, each time further. The last straw is told to the inner tuner as `outcome::failed`.
+/// - A configuration becomes good when it ran with a healthy metric and `patience` healthy observations followed.
+///   Where the trainer can restore its state, the state is marked when the configuration ran, and the two are kept and
+///   returned to together. Its state before the first step serves until then.
+/// - If the metric is still worse once the cooldown is over, though the training state was restored or two remedies in
+/// a
+///   row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
+/// - Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged;
+///   after it, warm-up and the regression test begin afresh.
+/// - Each observation is passed on, in warm-up and cooldown too, with what was applied.
+///
+/// The step allocates nothing after the first, and keeps no history beyond `window` and `recall`. Throws
+/// `invalid_option`: for options that cannot be, and in ask or tell for a configuration or applied values that do not
+/// fit the space.
 class guard {
  public:
   explicit guard(guard_options options = {}, std::pmr::memory_resource* memory = nullptr);

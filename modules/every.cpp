@@ -1,0 +1,107 @@
+module;
+#include <algorithm>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <memory_resource>
+#include <span>
+#include <utility>
+#include <vector>
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+// The metrics of one stretch (Welford's running mean and sum of squares).
+struct stretch {
+  std::size_t observations = 0;
+  double steps = 0.0;
+  double count = 0.0;
+  double mean = 0.0;
+  double squares = 0.0;
+  double told_noise = 0.0;
+
+  void add(double metric, double noise) noexcept {
+    count += 1.0;
+    double const before = mean;
+    mean = mixed(mean, metric, 1.0 / count);
+    squares += (metric - before) * (metric - mean);
+    told_noise += std::isfinite(noise) ? std::max(noise, 0.0) : 0.0;
+  }
+
+  // The spread of few metrics may be small by luck, so what the trainer says of its noise is a lower limit.
+  double standard_error() const noexcept {
+    double const told = told_noise / count / std::sqrt(count);
+    double const spread = count > 1.0 ? std::sqrt(squares / (count - 1.0) / count) : 0.0;
+    return std::isfinite(spread) ? std::max(spread, told) : told;
+  }
+};
+
+struct stretching {
+  std::size_t n;
+  suggestion out{};
+  std::vector<double> ran{};  // in this stretch
+  stretch now{};
+  bool due = true;
+
+  suggestion const& ask(suggestions& inner) {
+    std::uint64_t const number = out.number + 1;
+    if (due) {
+      out = inner.ask();
+      now = {};
+      due = false;
+    } else {
+      if (!std::ranges::equal(ran, out.values.values())) out.values.assign(ran);
+      out.why = reason::hold;
+      out.events = event::none;
+      out.state = training_state::keep;
+    }
+    out.number = number;
+    return out;
+  }
+
+  void tell(observation const& seen, suggestions& inner) {
+    notice_what_ran(seen.applied.empty() ? out.values.values() : seen.applied);
+    ++now.observations;
+    now.steps += seen.steps;
+    bool const trial = out.why == reason::range_test;
+    bool const belongs_here = n == 1 || now.observations > 1;
+    if (seen.usable() && belongs_here) now.add(seen.metric, seen.noise);
+    if (!trial && !seen.bad() && now.observations < n) return;
+
+    observation told = seen;
+    told.number = 0;
+    told.steps = now.steps;
+    if (!trial && !seen.bad()) summarise(told);
+    due = true;
+    inner.tell(told);
+  }
+
+  void notice_what_ran(std::span<double const> applied) {
+    if (now.observations > 0 && std::ranges::equal(applied, ran)) return;
+    ran.assign(applied.begin(), applied.end());
+    now = {};
+  }
+
+  void summarise(observation& told) const noexcept {
+    told.result = now.count > 0.0 ? outcome::measured : outcome::skipped;
+    if (now.count > 0.0) {
+      told.metric = now.mean;
+      told.noise = now.standard_error();
+    }
+  }
+};
+
+}  // namespace
+
+every::every(std::size_t n, std::pmr::memory_resource* memory) : n_(n), memory_(memory) {
+  if (n == 0) throw invalid_option("every(0) would never let the tuner move; n must be at least 1");
+}
+
+suggestions every::operator()(suggestions inner) const { return drive(stretching{n_}, std::move(inner), memory_); }
+
+}  // namespace autotunenet

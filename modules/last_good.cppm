@@ -1,0 +1,105 @@
+module;
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+module autotunenet:last_good;
+
+import :regression_test;
+import :search_space;
+import :trial;
+
+namespace autotunenet {
+
+/// Without an early end: configurations are short, and mostly the same.
+inline bool same_values(std::span<double const> a, std::span<double const> b) noexcept {
+  if (a.size() != b.size()) return false;
+  bool same = true;
+  for (std::size_t i = 0; i < a.size(); ++i) same &= a[i] == b[i];
+  return same;
+}
+
+/// The last configuration that survived patience, the candidate to follow it, and which copies of the training state go
+/// with them. A copy is made when the candidate begins, just after its configuration ran, and promoted with it.
+struct last_good {
+  std::size_t patience;
+  std::size_t snapshot_every;
+
+  std::vector<double> values{};     ///< good; empty: none yet
+  std::vector<double> candidate{};  ///< empty: none
+  bool has_state = false;           ///< the promoted copy of the training state belongs to `values`
+  bool candidate_has_state = false;
+  bool proven = false;  ///< became good after the last remedy
+  std::size_t survived = 0;
+  std::uint64_t since_mark = 0;
+
+  inline bool known() const noexcept { return !values.empty(); }
+  /// Returning to the promoted copy makes sense: it is that of `values`, or the one from before the first step.
+  inline bool can_return() const noexcept { return !known() || has_state; }
+
+  struct changes {
+    event events = event::none;
+    training_state state = training_state::keep;
+  };
+
+  /// After each usable observation. @pre ran holds no NaN
+  inline changes observe(verdict now, std::span<double const> ran, search_space const& space, bool restorable) {
+    changes made;
+    ++since_mark;
+    if (now == verdict::regressed) drop_candidate();
+    if (now != verdict::healthy) return made;
+    if (!candidate.empty() && ++survived >= patience) promote(made);
+    if (candidate.empty() && worth_trying(ran, space, restorable)) begin(made, ran, restorable);
+    return made;
+  }
+
+  void drop_candidate() noexcept { candidate.clear(); }
+
+  /// The trainer did not make the copy that `begin` asked for. A configuration never replaces one whose training state
+  /// is kept unless its own is kept too.
+  void copy_refused() noexcept {
+    candidate_has_state = false;
+    if (known() && has_state) drop_candidate();
+  }
+
+  /// A remedy is under way: what is good has yet to prove itself again.
+  void doubt() noexcept {
+    drop_candidate();
+    proven = false;
+  }
+
+ private:
+  void promote(changes& made) {
+    values.swap(candidate);
+    candidate.clear();
+    has_state = candidate_has_state;
+    proven = true;
+    made.events |= event::became_good;
+    if (has_state) made.state |= training_state::promote;
+  }
+
+  void begin(changes& made, std::span<double const> ran, bool restorable) {
+    candidate.assign(ran.begin(), ran.end());
+    candidate_has_state = restorable;
+    survived = 0;
+    if (!restorable) return;
+    made.state |= training_state::mark_candidate;
+    since_mark = 0;
+  }
+
+  // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on.
+  inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
+    bool const urgent = !known() || !proven;
+    std::size_t const pause = urgent ? patience + 1 : std::max(snapshot_every, patience + 1);
+    bool const news = restorable ? since_mark >= pause : urgent || !same_values(ran, values);
+    if (!news) return false;
+    for (std::size_t i = 0; i < ran.size(); ++i) {
+      if (!space.contains(i, ran[i])) return false;
+    }
+    return true;
+  }
+};
+
+}  // namespace autotunenet

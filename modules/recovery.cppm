@@ -1,0 +1,72 @@
+module;
+#include <cstddef>
+#include <limits>
+
+module autotunenet:recovery;
+
+import :regression_test;
+
+namespace autotunenet {
+
+/// Patience, cooldown, and the question whether remedies help.
+struct recovery {
+  std::size_t patience;
+  std::size_t cooldown;
+
+  std::size_t cooldown_left = 0;
+  std::size_t regressions = 0;  ///< in a row
+  std::size_t remedies = 0;     ///< in a row, since a configuration last became good
+  bool doubtful = false;        ///< the metric itself may have moved
+
+  inline bool cooling() const noexcept { return cooldown_left > 0; }
+
+  /// A rollback or back-off is under way.
+  inline void begin(bool restored) noexcept {
+    cooldown_left = cooldown;
+    regressions = 0;
+    ++remedies;
+    doubtful = restored || remedies >= 2;
+  }
+  /// One observation of the cooldown; whether it was the last.
+  inline bool cool() noexcept { return cooldown_left > 0 && --cooldown_left == 0; }
+
+  /// Whether this verdict exhausts patience. @pre !cooling()
+  inline bool exhausted(verdict now) noexcept {
+    regressions = now == verdict::regressed ? regressions + 1 : 0;
+    return regressions >= patience;
+  }
+
+  /// Whether this verdict shows that the metric itself has moved: it is the first after a cooldown, and no remedy
+  /// helped.
+  inline bool metric_moved(verdict now) noexcept {
+    if (!doubtful || cooling() || now == verdict::unknown) return false;
+    doubtful = false;
+    return now == verdict::regressed;
+  }
+
+  inline void begin_afresh() noexcept {
+    cooldown_left = 0;
+    regressions = 0;
+    doubtful = false;
+  }
+};
+
+/// Warm-up by observations and by a gate on the smoothed metric that opens once.
+struct warm_up {
+  std::size_t observations;
+  double limit;
+
+  std::size_t left = observations;
+  bool gate_open = limit == std::numeric_limits<double>::infinity();
+
+  inline bool active() const noexcept { return left > 0 || !gate_open; }
+  /// After each usable observation of the warm-up; whether it was the last.
+  inline bool observe(regression_test const& test) noexcept {
+    if (left > 0) --left;
+    if (!gate_open) gate_open = test.reached(limit);
+    return !active();
+  }
+  inline void begin_afresh() noexcept { left = observations; }
+};
+
+}  // namespace autotunenet

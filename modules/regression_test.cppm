@@ -1,0 +1,181 @@
+module;
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+module autotunenet:regression_test;
+
+import :moving_average;
+
+namespace autotunenet {
+
+/// The standard deviation of a metric's noise, from the differences of successive metrics: a trend hardly matters, nor
+/// does an outlier, for no difference counts as more than four usual ones (von Neumann 1941 has the estimator from
+/// squares; the mean magnitude is sturdier).
+class noise_estimate {
+ public:
+  inline void observe(double metric) noexcept {
+    if (following_) {
+      double difference = std::min(std::abs(metric - last_), std::numeric_limits<double>::max());
+      if (count_ >= 3.0 && level_ > 0.0) difference = std::min(difference, 4.0 * level_);
+      count_ = std::min(count_ + 1.0, memory);
+      level_ += (difference - level_) / count_;
+    }
+    last_ = metric;
+    following_ = true;
+  }
+  /// The next metric does not follow the last one: their difference is no noise.
+  inline void interrupt() noexcept { following_ = false; }
+  inline double standard_deviation() const noexcept { return half_root_pi * level_; }
+
+ private:
+  static constexpr double memory = 30.0;
+  static constexpr double half_root_pi = 0.886226925452758;  // of normal noise, E|x - y| = 2 sigma / sqrt(pi)
+  bool following_ = false;
+  double last_ = 0.0;
+  double level_ = 0.0;
+  double count_ = 0.0;
+};
+
+/// The smallest of the last `recall` values, in constant time on average: a queue of those that no later one undercuts.
+class recent_minimum {
+ public:
+  explicit recent_minimum(std::size_t recall) : entries_(recall) {}
+
+  inline void push(double value) noexcept {
+    if (size_ > 0 && pushed_ - entries_[first_].at >= entries_.size()) drop_first();
+    while (size_ > 0 && entries_[slot(size_ - 1)].value >= value) --size_;
+    entries_[slot(size_)] = {pushed_++, value};
+    ++size_;
+  }
+  /// @pre something was pushed
+  inline double value() const noexcept { return entries_[first_].value; }
+  /// Over how many values the minimum was taken.
+  inline double count() const noexcept {
+    return static_cast<double>(std::min<std::uint64_t>(pushed_, entries_.size()));
+  }
+  void clear() noexcept { first_ = size_ = pushed_ = 0; }
+
+ private:
+  struct entry {
+    std::size_t at = 0;
+    double value = 0.0;
+  };
+  inline std::size_t slot(std::size_t i) const noexcept {
+    std::size_t const at = first_ + i;
+    return at < entries_.size() ? at : at - entries_.size();
+  }
+  inline void drop_first() noexcept {
+    first_ = slot(1);
+    --size_;
+  }
+  std::vector<entry> entries_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+  std::size_t pushed_ = 0;
+};
+
+enum class verdict : std::uint8_t { unknown, healthy, regressed };
+
+struct regression_limits {
+  double max_regression;
+  double noise_margin;
+  std::size_t window;
+  std::size_t recall;
+};
+
+/// Judges the smoothed metric against its recent best. All that is compared scales and shifts with the metric.
+class regression_test {
+ public:
+  explicit regression_test(regression_limits limits) : limits_(limits), mean_(limits.window), best_(limits.recall) {}
+
+  /// @pre metric is finite. `told_noise`: its standard error as the trainer has it, or 0.
+  inline verdict observe(double metric, double told_noise) noexcept {
+    noise_.observe(metric);
+    mean_.push(without_outlier(metric));
+    if (!mean_.full()) return verdict::unknown;
+    if (!begun_) start_ = mean_.mean();
+    begun_ = true;
+    best_.push(mean_.mean());
+    reckon_margin();
+    double const lost = mean_.mean() - best_.value();
+    return lost > 0.0 && lost > allowance(told_noise) ? verdict::regressed : verdict::healthy;
+  }
+
+  /// Whether there is a smoothed metric, at most as large as `limit`.
+  inline bool reached(double limit) const noexcept { return mean_.full() && mean_.mean() <= limit; }
+
+  /// What was measured last has nothing to do with what comes; the reference stays.
+  void interrupt() noexcept {
+    mean_.clear();
+    noise_.interrupt();
+    raw_count_ = 0;
+  }
+  /// The recent best is the present level.
+  void forget_best() noexcept {
+    best_.clear();
+    if (mean_.full()) best_.push(mean_.mean());
+  }
+  /// Nothing was gained yet, and the recent best is the present level. @pre the last verdict was not `unknown`
+  void rebase() noexcept {
+    forget_best();
+    start_ = mean_.mean();
+  }
+  void begin_afresh() noexcept {
+    interrupt();
+    best_.clear();
+    noise_ = {};
+    begun_ = false;
+  }
+
+ private:
+  inline double without_outlier(double metric) noexcept {
+    double const before_last = before_last_;
+    double const last = last_;
+    before_last_ = last_;
+    last_ = metric;
+    raw_count_ = std::min<std::size_t>(raw_count_ + 1, 3);
+    if (limits_.window < 3 || raw_count_ < 3) return metric;
+    return std::max(std::min(last, before_last), std::min(std::max(last, before_last), metric));
+  }
+
+  inline double allowance(double told_noise) const noexcept {
+    double const best = best_.value();
+    double const gain = std::clamp(start_ - best, 0.0, std::numeric_limits<double>::max());
+    double const rounding = 1e-9 * std::abs(best);
+    return limits_.max_regression * gain + chance(told_noise) + rounding;
+  }
+
+  inline double chance(double told_noise) const noexcept {
+    double sigma = noise_.standard_deviation();
+    if (told_noise > sigma && std::isfinite(told_noise)) sigma = told_noise;
+    return margin_ > 0.0 ? margin_ * sigma : 0.0;
+  }
+
+  // Standard errors of the mean, in standard deviations of a metric. The minimum of k averages lies by chance up to
+  // about sqrt(2 ln k) standard errors below their mean. Reckoned anew while there are more averages each time, then
+  // never.
+  void reckon_margin() noexcept {
+    if (limits_.noise_margin <= 0.0 || best_.count() == margin_count_) return;
+    margin_count_ = best_.count();
+    double const luck = std::sqrt(2.0 * std::log(margin_count_));
+    margin_ = (limits_.noise_margin + luck) / std::sqrt(static_cast<double>(limits_.window));
+  }
+
+  regression_limits limits_;
+  noise_estimate noise_;
+  moving_average mean_;
+  recent_minimum best_;
+  double margin_ = 0.0;
+  double margin_count_ = 0.0;
+  double start_ = 0.0;
+  bool begun_ = false;
+  double last_ = 0.0;
+  double before_last_ = 0.0;
+  std::size_t raw_count_ = 0;
+};
+
+}  // namespace autotunenet
