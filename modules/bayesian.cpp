@@ -42,6 +42,11 @@ gaussian_process make_surrogate(search_space const& space, bayesian_options cons
   return gaussian_process(std::move(made));
 }
 
+/// In few dimensions a search is done sooner.
+acquisition_options search_options(std::size_t dimensions, std::uint64_t seed) {
+  return {.seed = seed, .probes = dimensions == 1 ? 3U : 4U, .iterations = std::min<std::size_t>(5, 2 + dimensions)};
+}
+
 /// Looks near the incumbent and returns to it, by turns; the incumbent moves on evidence.
 class bayesian_tuner {
  public:
@@ -49,7 +54,7 @@ class bayesian_tuner {
       : space_(std::move(space)),
         caution_(checked(options, space_).caution),
         surrogate_(make_surrogate(space_, options)),
-        search_(space_, {.seed = options.seed, .probes = space_.size() == 1 ? std::size_t{3} : std::size_t{4}}),
+        search_(space_, search_options(space_.size(), options.seed)),
         random_{options.seed ^ 0x5bd1e9955bd1e995U},
         reach_(space_.size()),
         box_(space_.size()),
