@@ -42,6 +42,11 @@ gaussian_process make_surrogate(search_space const& space, bayesian_options cons
   return gaussian_process(std::move(made));
 }
 
+/// In few dimensions a search is done sooner.
+acquisition_options search_options(std::size_t dimensions, std::uint64_t seed) {
+  return {.seed = seed, .probes = dimensions == 1 ? 3U : 4U, .iterations = std::min<std::size_t>(5, 2 + dimensions)};
+}
+
 /// Looks near the incumbent and returns to it, by turns; the incumbent moves on evidence.
 class bayesian_tuner {
  public:
@@ -49,11 +54,12 @@ class bayesian_tuner {
       : space_(std::move(space)),
         caution_(checked(options, space_).caution),
         surrogate_(make_surrogate(space_, options)),
-        search_(space_, {.seed = options.seed, .probes = space_.size() == 1 ? std::size_t{3} : std::size_t{4}}),
+        search_(space_, search_options(space_.size(), options.seed)),
         random_{options.seed ^ 0x5bd1e9955bd1e995U},
         reach_(space_.size()),
         box_(space_.size()),
         incumbent_(space_.size()),
+        native_(space_.size()),
         applied_(space_.size()),
         before_(space_.size()),
         step_(space_.size()),
@@ -76,13 +82,14 @@ class bayesian_tuner {
       look();
     else
       stay_or_move();
-    for (std::size_t i = 0; i < space_.size(); ++i) next_.values.assign(i, space_.from_unit(i, candidate_[i]));
+    suggest();
     return next_;
   }
 
   void tell(observation const& seen) {
     std::span<double const> const native = applied_to(next_, seen);
     reach_.assign(space_, seen.within);
+    native_.assign(native.begin(), native.end());
     space_.to_unit(native, applied_);
     time_ += 1.0;
     if (seen.bad())
@@ -94,6 +101,17 @@ class bayesian_tuner {
   }
 
  private:
+  /// The candidate in native units. Where it is what ran last, to the last bit that: nothing is due.
+  void suggest() {
+    auto const same = [](double a, double b) { return std::abs(a - b) <= 1e-12; };
+    if (std::ranges::equal(candidate_, applied_, same)) {
+      next_.why = reason::hold;
+      next_.values.assign(native_);
+      return;
+    }
+    for (std::size_t i = 0; i < space_.size(); ++i) next_.values.assign(i, space_.from_unit(i, candidate_[i]));
+  }
+
   void fail() {
     learn({.value = credit_.failure().value});
     chained_ = false;
@@ -243,7 +261,7 @@ class bayesian_tuner {
     enclose(true);
     search_(surrogate_, {.what = acquisition_rule::kind::expected_improvement}, incumbent_, box_.lower, box_.upper,
             candidate_);
-    next_.why = candidate_ == incumbent_ ? reason::hold : reason::explore;
+    next_.why = reason::explore;
   }
 
   void stay_or_move() {
@@ -261,7 +279,7 @@ class bayesian_tuner {
         candidate_[i] = settle(space_, i, incumbent_[i], reach_.lower[i], reach_.upper[i]);
       }
     }
-    next_.why = better ? reason::exploit : reason::hold;
+    next_.why = reason::exploit;
   }
 
   search_space space_;
@@ -273,7 +291,8 @@ class bayesian_tuner {
   detail::random_engine random_;
   unit_box reach_;
   unit_box box_;
-  std::vector<double> incumbent_;  // all in unit values
+  std::vector<double> incumbent_;  // in unit values, as what follows
+  std::vector<double> native_;     // applied, in native units
   std::vector<double> applied_;
   std::vector<double> before_;  // applied in the stretch before
   std::vector<double> step_;
