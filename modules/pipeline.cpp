@@ -45,7 +45,8 @@ std::vector<real const*> meant_by(std::string const& name, search_space const& s
 suggestions make_pipeline(settings const& given, configuration start, std::pmr::memory_resource* memory) {
   check(given);
   if (!given.parameters && start.empty()) {
-    throw invalid_option("[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
+    throw invalid_option(
+        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
   }
   search_space const space = given.parameters ? *given.parameters : start.space();
   if (start.empty()) start = space.center();
@@ -58,8 +59,8 @@ suggestions make_pipeline(settings const& given, configuration start, std::pmr::
   suggestions made = make_tuner(given, space, std::move(start), memory);
   if (std::size_t const stride = tuning_stride(given); stride > 1) made = std::move(made) | every(stride, memory);
   if (given.metrics.smoothing_window > 1) {
-    made = std::move(made) |
-           smooth({.window = given.metrics.smoothing_window, .kind = given.metrics.smoothing}, memory);
+    made =
+        std::move(made) | smooth({.window = given.metrics.smoothing_window, .kind = given.metrics.smoothing}, memory);
   }
   if (t.anneal != annealing::none) {
     for (real const* rate : rates) {
