@@ -1,10 +1,13 @@
 export module autotunenet;
 
+export import :acquisition;
 export import :anneal;
 export import :bayesian;
+export import :branch_test;
 export import :describe;
 export import :error;
 export import :every;
+export import :gaussian_process;
 export import :generator;
 export import :guard;
 export import :maximize;

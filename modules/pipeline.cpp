@@ -15,6 +15,9 @@ namespace autotunenet {
 
 namespace {
 
+// The part of the horizon in which the learning rate rises: first steps are the most fragile.
+constexpr double rise = 0.02;
+
 suggestions make_tuner(settings const& given, search_space const& space, configuration start,
                        std::pmr::memory_resource* memory) {
   std::uint64_t const seed = given.tuning.seed;
@@ -64,12 +67,14 @@ suggestions make_pipeline(settings const& given, configuration start, std::pmr::
   }
   if (t.anneal != annealing::none) {
     for (real const* rate : rates) {
-      made = std::move(made) | anneal({.parameter = rate->name, .horizon = t.horizon, .shape = t.anneal}, memory);
+      made = std::move(made) |
+             anneal({.parameter = rate->name, .horizon = t.horizon, .shape = t.anneal, .rise = rise}, memory);
     }
   }
   bool const sweep = t.range_test && (t.horizon > 0 || t.objective == hook::step);
   if (sweep && rates.size() == 1 && rates.front()->spacing == scale::log) {
-    made = std::move(made) | range_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory);
+    made = std::move(made) | branch_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory) |
+           range_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory);
   }
   made = std::move(made) | guard(guard_from(given), memory);
   if (t.direction == goal::maximize) made = std::move(made) | maximize(memory);

@@ -20,6 +20,9 @@ namespace autotunenet {
 
 namespace {
 
+// Where the lowest metric comes late, the value that made most of it is the safer guide.
+constexpr double most_of_the_fall = 0.75;
+
 struct range_tested {
   enum class phase : std::uint8_t { first, sweep, landing, through };
 
@@ -112,7 +115,9 @@ struct range_tested {
   void finish(suggestions& inner) {
     now = phase::landing;
     out.values = inner.ask().values;
-    if (auto const lowest = curve.lowest()) out.values.assign(axis, *lowest / options.back_off);
+    if (auto const lowest = curve.lowest()) {
+      out.values.assign(axis, std::min(*lowest / options.back_off, curve.fallen_by(most_of_the_fall)));
+    }
     out.why = reason::start;
     out.events = event::range_test_ended;
     out.state = training_state::return_to_trial | training_state::drop_trial;
@@ -123,6 +128,7 @@ struct range_tested {
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += spent;
+    passed.relocated = true;
     now = phase::through;
     pass(passed, inner);
   }
@@ -137,8 +143,10 @@ struct range_tested {
 
 range_test::range_test(range_test_options options, std::pmr::memory_resource* memory)
     : options_(std::move(options)), memory_(memory) {
-  if (!(options_.budget >= 0.0 && options_.budget <= 1.0)) {
-    throw invalid_option(std::format("range_test: budget = {} must lie between 0 and 1", options_.budget));
+  if (!(options_.budget >= 0.0 && options_.most_budget >= options_.budget && options_.most_budget <= 1.0)) {
+    throw invalid_option(
+        std::format("range_test: budget = {} and most_budget = {} must lie between 0 and 1, in this order",
+                    options_.budget, options_.most_budget));
   }
   if (!(options_.back_off >= 1.0 && std::isfinite(options_.back_off))) {
     throw invalid_option(std::format("range_test: back_off = {} must be at least 1", options_.back_off));
@@ -153,8 +161,9 @@ range_test::range_test(range_test_options options, std::pmr::memory_resource* me
 suggestions range_test::operator()(suggestions inner) const {
   std::size_t steps = options_.most_steps;
   if (options_.horizon > 0) {
-    double const affordable = options_.budget * static_cast<double>(options_.horizon);
-    steps = std::min(steps, static_cast<std::size_t>(affordable));
+    auto const part = [&](double of) { return static_cast<std::size_t>(of * static_cast<double>(options_.horizon)); };
+    // Few points make a poor sweep: a short run affords relatively more of them.
+    steps = std::min({steps, std::max(options_.enough_steps, part(options_.budget)), part(options_.most_budget)});
   }
   if (steps < options_.least_steps) return inner;
   return drive(range_tested{options_, steps}, std::move(inner), memory_);

@@ -13,13 +13,16 @@ struct range_test_options {
   std::string parameter = "lr";  ///< a real parameter on a log scale; the sweep stays inside its bounds
   /// Observations that the run will have; 0: not known, then the sweep has `most_steps`.
   std::size_t horizon = 0;
-  /// The part of the horizon that the sweep may take, 0 to 1. Where that leaves fewer than `least_steps` observations
-  /// there is no sweep.
-  double budget = 0.04;
-  std::size_t least_steps = 12;
-  std::size_t most_steps = 150;
-  /// What was found is the value at the lowest metric, divided by this.
-  double back_off = 2.5;
+  /// The part of the horizon that the sweep takes; a short run goes up to `most_budget` to get `enough_steps`. Where
+  /// that leaves fewer than `least_steps` observations there is no sweep.
+  double budget = 0.027;
+  double most_budget = 0.1;
+  std::size_t least_steps = 30;
+  std::size_t enough_steps = 60;
+  std::size_t most_steps = 100;
+  /// What was found is the value at the lowest metric, divided by this, or, where that is lower, the value at which the
+  /// metric had made three quarters of its fall.
+  double back_off = 4.0;
 };
 
 /// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is
