@@ -59,6 +59,8 @@ ordered_json parsed(std::string_view line) {
     return value;
   } catch (json::parse_error const& e) {
     bad("is not JSON (column {})", e.byte);
+  } catch (json::out_of_range const&) {
+    bad("holds a number that is out of range");
   }
 }
 

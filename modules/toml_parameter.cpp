@@ -153,6 +153,7 @@ class parameter_reader {
         if (!node->is_integer())
           return complain(place(*node), std::format("{} = {} is {}; with type = \"integer\" allowed: a whole number",
                                                     key, shown(*node), kind_of(*node)));
+        if (!real_number(*node, key)) return;
       }
       made_.whole_min = min_->as_integer()->get();
       made_.whole_max = max_->as_integer()->get();
