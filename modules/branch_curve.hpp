@@ -17,8 +17,8 @@ class branch_curve {
   std::optional<double> next() const noexcept;
   /// The mean metric at the end of a branch and its standard error; an infinite mean if the branch failed.
   void add(double multiple, double mean, double error) noexcept;
-  /// The multiple where the metric leaves the tolerance, interpolated on log scales. Nothing if no branch was good, or
-  /// none too far.
+  /// The multiple where the metric leaves the tolerance, interpolated on log scales. The
+  /// highest one where all were too low. Nothing if no branch was good, or none made a difference.
   std::optional<double> turning_point() const noexcept;
 
  private:

@@ -71,17 +71,17 @@ struct range_tested {
     out.why = wanted.why;
     out.events = wanted.events;
     search_space const& space = wanted.values.space();
-    auto const found = space.find(options.parameter);
-    if (!found) {
+    auto const index = space.find(options.parameter);
+    if (!index) {
       now = phase::through;
       return;
     }
-    auto const* kind = std::get_if<real>(&space[*found]);
+    auto const* kind = std::get_if<real>(&space[*index]);
     if (!kind || kind->spacing != scale::log) {
       throw invalid_option(
           std::format("range_test: parameter \"{}\" must be real and on a log scale", options.parameter));
     }
-    axis = *found;
+    axis = *index;
     out.state = training_state::mark_trial;
   }
 
