@@ -158,7 +158,7 @@ BENCHMARK_CAPTURE(gaussian_process_step, mixed, kind::mixed)
     ->Unit(benchmark::kMicrosecond);
 BENCHMARK(composite_step)->ArgNames({"n", "d"})->Args({128, 4})->Unit(benchmark::kMicrosecond);
 BENCHMARK(tail)->Iterations(5000)->Unit(benchmark::kMicrosecond);
-BENCHMARK(after_observations)->Arg(1'000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
+BENCHMARK(after_observations)->Arg(1'000)->Arg(1'000'000)->Iterations(20000)->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(other, tpe, [](search_space space) { return tpe(std::move(space)); })->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(other, quasi_random, [](search_space space) { return quasi_random(std::move(space)); });
 
