@@ -97,7 +97,7 @@ std::optional<double> branch_curve::turning_point() const noexcept {
   if (!now.any) return std::nullopt;
   int inside = lowest;
   while (!known(inside)) ++inside;
-  double const lowest_mean = branches_[slot(inside)].mean;
+  branch const& low = branches_[slot(inside)];
   for (int exponent = inside + 1; exponent <= highest; ++exponent) {
     if (!known(exponent)) continue;
     double const here = now.above[slot(exponent)];
@@ -109,10 +109,10 @@ std::optional<double> branch_curve::turning_point() const noexcept {
     double const part = std::log(now.threshold / before) / std::log(here / before);
     return std::exp2(inside + std::min(part, 1.0) * (exponent - inside));
   }
-  // Nothing was too far. Where the highest is much better than the lowest, all were too low; else nothing made a
+  // Nothing was too far. Where the highest is clearly better than the lowest, all were too low; else nothing made a
   // difference, as in a dead network.
-  double const top_mean = branches_[slot(inside)].mean;
-  bool const falls = lowest_mean - top_mean > clearly * now.threshold * (start_ - lowest_mean);
+  branch const& top = branches_[slot(inside)];
+  bool const falls = low.mean - top.mean > 3.0 * std::hypot(low.error, top.error);
   return falls ? std::optional{std::exp2(inside)} : std::nullopt;
 }
 

@@ -34,7 +34,7 @@ struct branch_tested {
   std::size_t length;  // of a branch
   phase now = phase::waiting;
   std::size_t axis = 0;
-  double elapsed = 0.0;
+  double elapsed = 0.0;  // since training began, or began again
   double spent = 0.0;
   int started = 0;
   double start_level = 0.0;
@@ -93,7 +93,8 @@ struct branch_tested {
   }
 
   void wait(observation const& seen, suggestions& inner) {
-    elapsed += seen.steps;
+    // After a landing of another trial what came before is undone, and the place for its saved state is taken.
+    elapsed = seen.relocated ? 0.0 : elapsed + seen.steps;
     if (seen.usable()) {
       if (started < start_metrics) start_level += (seen.metric - start_level) / ++started;
       recent_level += (seen.metric - recent_level) * (started < start_metrics ? 1.0 : 0.1);

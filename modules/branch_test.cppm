@@ -13,7 +13,8 @@ struct branch_test_options {
   std::string parameter = "lr";  ///< a real parameter on a log scale
   /// Observations that the run will have; 0: not known, then there is no test.
   std::size_t horizon = 0;
-  /// Where in the run the test takes place, as a fraction of the horizon; 0 to 1.
+  /// When the test takes place, as a fraction of the horizon since training began, or began again after another trial.
+  /// 0 to 1, and above `range_test_options::proof`, since there is one saved state for trials.
   double at = 0.08;
   /// The part of the horizon that all branches together may take, 0 to 1. Where that leaves branches of fewer than
   /// `least_steps` observations there is no test.

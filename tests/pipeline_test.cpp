@@ -57,7 +57,6 @@ run on_quadratic(settings const& chosen, std::size_t steps, bool restorable = fa
 
 }  // namespace
 
-// Mistake 15 of the Python library: making a tuner from a file always raised.
 TEST_CASE("each tuner makes a pipeline from a file and trains") {
   for (std::string const tuner : {"bayesian", "tpe", "random"}) {
     CAPTURE(tuner);
@@ -184,4 +183,29 @@ TEST_CASE("all frames come from the memory that is given") {
   tuning.ask();
   tuning.tell(0.5);
   CHECK(tuning.ask().number == 2);
+}
+
+TEST_CASE("every return of a run finds the state that was saved for it, and undoes all that came after") {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    support::noisy_quadratic network(seed, 0.1);
+    settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1e2, scale::log}},
+                          .tuning = {.objective = hook::step, .seed = seed, .horizon = 4000}};
+    suggestions tuning = make_pipeline(chosen);
+    std::vector<support::noisy_quadratic::weights> trial;  // empty: nothing is saved
+    int landings = 0;
+    for (int step = 0; step < 4000; ++step) {
+      suggestion const& now = tuning.ask();
+      if (has(now.state, training_state::return_to_trial)) {
+        REQUIRE_FALSE(trial.empty());
+        network.restore(trial.front());
+      }
+      if (has(now.state, training_state::mark_trial)) trial.assign(1, network.state());
+      if (has(now.state, training_state::drop_trial)) trial.clear();
+      if (has(now.events, event::range_test_ended)) ++landings;
+      tuning.tell({.metric = network.step(now.values[0]), .restorable = true});
+    }
+    CHECK(landings == 2);
+    CHECK(trial.empty());
+    CHECK(network.loss() < 0.05);
+  }
 }
