@@ -1,9 +1,11 @@
 export module autotunenet;
 
+export import :acquisition;
 export import :anneal;
 export import :bayesian;
 export import :error;
 export import :every;
+export import :gaussian_process;
 export import :generator;
 export import :guard;
 export import :maximize;

@@ -92,8 +92,8 @@ inline void bounded_step::reckon(std::size_t i, double from) noexcept {
     high = from + step;
   }
   if (a.whole) {  // rounded inwards: the bounds of the space would round to the nearest
-    low = std::min(std::ceil(low), from - 1.0);
-    high = std::max(std::floor(high), from + 1.0);
+    low = std::min(std::ceil(low), std::ceil(from - 1.0));
+    high = std::max(std::floor(high), std::floor(from + 1.0));
   }
   lower_[i] = space_.clamp(i, low);
   upper_[i] = space_.clamp(i, high);

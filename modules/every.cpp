@@ -55,6 +55,7 @@ struct stretching {
       now = {};
       due = false;
     } else {
+      if (!std::ranges::equal(ran, out.values.values())) out.values.assign(ran);
       out.why = reason::hold;
       out.events = event::none;
       out.state = training_state::keep;

@@ -11,8 +11,8 @@ export namespace autotunenet {
 /// A stage that lets the tuner move at each n-th observation, and holds its suggestion in between. The tuner is told
 /// one observation per stretch: the mean of the metrics, their standard error, and the steps together. Where n > 1 the
 /// first metric of a stretch is left out of the mean: a loss is computed before the update, so it still belongs to the
-/// stretch before. A failure ends the stretch at once, and a change of the applied values from outside (a rollback)
-/// begins a new one. Throws `invalid_option` for n = 0.
+/// stretch before. A failure ends the stretch at once. A change of the applied values from outside (a rollback, the end
+/// of a trial) begins a new one, and what is held from then on is what was applied. Throws `invalid_option` for n = 0.
 class every {
  public:
   explicit every(std::size_t n, std::pmr::memory_resource* memory = nullptr);

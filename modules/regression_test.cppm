@@ -146,14 +146,13 @@ class regression_test {
     return limits_.max_regression * gain + chance(told_noise) + rounding;
   }
 
-  // The minimum of k independent averages lies about sqrt(2 ln k) standard errors below their mean.
+  // The minimum of k averages lies by chance up to about sqrt(2 ln k) standard errors below their mean.
   double chance(double told_noise) const noexcept {
     if (limits_.noise_margin <= 0.0) return 0.0;
     double sigma = noise_.standard_deviation();
     if (told_noise > sigma && std::isfinite(told_noise)) sigma = told_noise;
-    auto const window = static_cast<double>(limits_.window);
-    double const luck = std::sqrt(2.0 * std::log(std::max(1.0, best_.count() / window)));
-    return (limits_.noise_margin + luck) * sigma / std::sqrt(window);
+    double const luck = std::sqrt(2.0 * std::log(best_.count()));
+    return (limits_.noise_margin + luck) * sigma / std::sqrt(static_cast<double>(limits_.window));
   }
 
   regression_limits limits_;

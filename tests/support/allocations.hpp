@@ -3,7 +3,8 @@
 
 namespace support {
 
-/// Calls of the global operator new, in all threads, since this object was made.
+/// Calls of malloc and its relatives, in all threads, since this object was made: by operator new, by Eigen, by anyone.
+/// Under a sanitizer, which brings a malloc of its own, nothing is counted.
 class allocation_count {
  public:
   allocation_count() noexcept : start_(total()) {}

@@ -1,0 +1,261 @@
+module;
+#include <algorithm>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <memory_resource>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "improvement.hpp"
+#include "random_engine.hpp"
+#include "trust_region.hpp"
+
+module autotunenet;
+
+import :unit_box;
+
+namespace autotunenet {
+
+namespace {
+
+bayesian_options const& checked(bayesian_options const& options, search_space const& space) {
+  check_start(space, options.start, "bayesian");
+  if (options.window < 8 || options.window > 1024) {
+    throw invalid_option(std::format("bayesian: window = {} must lie between 8 and 1024", options.window));
+  }
+  if (!(options.half_life > 0.0)) {
+    throw invalid_option(std::format("bayesian: half_life = {} must be above 0", options.half_life));
+  }
+  if (!(options.caution >= 0.0) || !std::isfinite(options.caution)) {
+    throw invalid_option(std::format("bayesian: caution = {} must be finite and not below 0", options.caution));
+  }
+  return options;
+}
+
+gaussian_process make_surrogate(search_space const& space, bayesian_options const& options) {
+  gaussian_process_options made{.categorical = {}, .capacity = options.window, .half_life = options.half_life};
+  for (std::size_t i = 0; i < space.size(); ++i) made.categorical.push_back(space.is_categorical(i));
+  return gaussian_process(std::move(made));
+}
+
+/// Looks near the incumbent and returns to it, by turns; the incumbent moves on evidence.
+class bayesian_tuner {
+ public:
+  bayesian_tuner(search_space space, bayesian_options const& options)
+      : space_(std::move(space)),
+        caution_(checked(options, space_).caution),
+        surrogate_(make_surrogate(space_, options)),
+        search_(space_, {.seed = options.seed, .probes = space_.size() == 1 ? std::size_t{3} : std::size_t{4}}),
+        random_{options.seed ^ 0x5bd1e9955bd1e995U},
+        reach_(space_.size()),
+        box_(space_.size()),
+        incumbent_(space_.size()),
+        applied_(space_.size()),
+        before_(space_.size()),
+        step_(space_.size()),
+        candidate_(space_.size()),
+        looking_(space_.size(), true) {
+    region_.patience = std::max<std::size_t>(8, 2 * space_.size());
+    region_.memory = static_cast<std::size_t>(std::clamp(options.half_life, 8.0, 4096.0));
+    next_.values = options.start.empty() ? space_.center() : options.start;
+    space_.to_unit(next_.values.values(), incumbent_);
+  }
+
+  suggestion const& ask() {
+    if (++next_.number == 1) {
+      next_.why = reason::start;
+      return next_;
+    }
+    surrogate_.look_at(time_ + 1.0);
+    surrogate_.refer_to(incumbent_);
+    if (turn_to_look())
+      look();
+    else
+      stay_or_move();
+    for (std::size_t i = 0; i < space_.size(); ++i) next_.values.assign(i, space_.from_unit(i, candidate_[i]));
+    return next_;
+  }
+
+  void tell(observation const& seen) {
+    std::span<double const> const native = applied_to(next_, seen);
+    reach_.assign(space_, seen.within);
+    space_.to_unit(native, applied_);
+    time_ += 1.0;
+    if (seen.bad())
+      fail();
+    else if (seen.usable())
+      measure(seen);
+    else
+      skip(seen);
+  }
+
+ private:
+  void fail() {
+    append(credit_.failure());
+    credit_.forget_baseline();
+    recovering_ = true;
+    skipped_steps_ = 0.0;
+  }
+
+  /// What ran while nothing was measured shares the next improvement, if it was the same configuration all along.
+  void skip(observation const& seen) {
+    if (skipped_steps_ > 0.0 && applied_ != before_) credit_.forget_baseline();
+    if (skipped_steps_ == 0.0 && credit_.has_baseline())
+      set_step();
+    else if (skipped_steps_ == 0.0)
+      std::ranges::fill(step_, 0.0);
+    before_ = applied_;
+    skipped_steps_ += seen.steps > 0.0 ? seen.steps : 1.0;
+  }
+
+  void measure(observation const& seen) {
+    if (recovering_ || time_ == 1.0) {
+      incumbent_ = applied_;  // where training works is known better outside
+      recovering_ = false;
+    }
+    if (skipped_steps_ > 0.0 && applied_ != before_) credit_.forget_baseline();
+    if (credit_.has_baseline()) {
+      if (skipped_steps_ == 0.0) set_step();
+      double const steps = (seen.steps > 0.0 ? seen.steps : 1.0) + skipped_steps_;
+      append(credit_.of(seen.metric, seen.noise, steps), step_);
+    } else {
+      credit_.baseline(seen.metric, seen.noise);
+    }
+    before_ = applied_;
+    skipped_steps_ = 0.0;
+  }
+
+  void set_step() {
+    for (std::size_t i = 0; i < step_.size(); ++i) step_[i] = space_.is_categorical(i) ? 0.0 : applied_[i] - before_[i];
+  }
+
+  void append(detail::improvement::reward reward, std::span<double const> step = {}) {
+    surrogate_.append(applied_, time_, reward.value, reward.noise, step);
+    std::size_t const n = surrogate_.size();
+    std::size_t const interval = n <= 16 ? 1 : n <= 32 ? 2 : 8;  // a little and often, at a cost that stays even
+    if (n < 6 || ++since_learning_ < interval) return;
+    since_learning_ = 0;
+    surrogate_.learn();
+  }
+
+  /// A look walks outwards for as many turns as the reach needs to cross the trust region; more lead back.
+  bool turn_to_look() {
+    if (next_.number == 2 || recovering_) return false;
+    if (turns_ == 0) {
+      looking_now_ = !looking_now_;
+      moved_ = false;
+      turns_ = crossing();
+      if (looking_now_)
+        choose_dimensions();
+      else if (region_.radius <= detail::trust_region::narrowest)
+        turns_ *= 3;
+    }
+    --turns_;
+    return looking_now_;
+  }
+
+  std::size_t crossing() const {
+    double widest = 0.0;
+    for (std::size_t i = 0; i < space_.size(); ++i) {
+      if (!space_.is_categorical(i)) widest = std::max(widest, 0.5 * (reach_.upper[i] - reach_.lower[i]));
+    }
+    return widest * 4.0 <= region_.radius ? 4
+                                          : static_cast<std::size_t>(std::max(1.0, std::ceil(region_.radius / widest)));
+  }
+
+  /// Some of the dimensions: what several do at once is hard to tell apart, and costs more.
+  void choose_dimensions() {
+    bool any = space_.size() == 1;
+    looking_[0] = any;
+    while (!any) {
+      for (std::size_t i = 0; i < space_.size(); ++i) {
+        looking_[i] = random_.uniform() < 0.5;
+        any = any || looking_[i];
+      }
+    }
+  }
+
+  /// The trust region inside the reach; only some dimensions are free where `some` says so.
+  void enclose(bool some) {
+    for (std::size_t i = 0; i < space_.size(); ++i) {
+      double const at = std::clamp(incumbent_[i], reach_.lower[i], reach_.upper[i]);
+      if (some && !looking_[i]) {
+        box_.lower[i] = box_.upper[i] = at;
+      } else if (space_.is_categorical(i)) {
+        box_.lower[i] = 0.0;
+        box_.upper[i] = 1.0;
+      } else {
+        double below = incumbent_[i] - region_.radius;
+        double above = incumbent_[i] + region_.radius;
+        if (space_.count(i) > 0.0) {
+          double const native = space_.from_unit(i, incumbent_[i]);
+          below = std::min(below, space_.to_unit(i, native - 1.0));
+          above = std::max(above, space_.to_unit(i, native + 1.0));
+        }
+        box_.lower[i] = std::min(at, std::max(below, reach_.lower[i]));
+        box_.upper[i] = std::max(at, std::min(above, reach_.upper[i]));
+      }
+    }
+  }
+
+  void look() {
+    enclose(true);
+    search_(surrogate_, {.what = acquisition_rule::kind::expected_improvement}, incumbent_, box_.lower, box_.upper,
+            candidate_);
+    next_.why = candidate_ == incumbent_ ? reason::hold : reason::explore;
+  }
+
+  void stay_or_move() {
+    enclose(false);
+    double const gain = search_(surrogate_, {.what = acquisition_rule::kind::confidence_bound, .weight = -caution_},
+                                incumbent_, box_.lower, box_.upper, candidate_);
+    bool const better = gain > 1e-9 && !recovering_ && candidate_ != incumbent_;
+    if (better) {
+      incumbent_ = candidate_;
+      region_.moved();
+      moved_ = true;
+    } else {
+      if (turns_ == 0 && !moved_) region_.stayed();
+      for (std::size_t i = 0; i < space_.size(); ++i) {
+        candidate_[i] = settle(space_, i, incumbent_[i], reach_.lower[i], reach_.upper[i]);
+      }
+    }
+    next_.why = better ? reason::exploit : reason::hold;
+  }
+
+  search_space space_;
+  double caution_;
+  gaussian_process surrogate_;
+  acquisition_search search_;
+  detail::improvement credit_;
+  detail::trust_region region_;
+  detail::random_engine random_;
+  unit_box reach_;
+  unit_box box_;
+  std::vector<double> incumbent_;  // all in unit values
+  std::vector<double> applied_;
+  std::vector<double> before_;  // applied in the stretch before
+  std::vector<double> step_;
+  std::vector<double> candidate_;
+  std::vector<bool> looking_;
+  suggestion next_;
+  double time_ = 0.0;
+  double skipped_steps_ = 0.0;
+  std::size_t since_learning_ = 0;
+  std::size_t turns_ = 0;
+  bool looking_now_ = false;
+  bool moved_ = false;
+  bool recovering_ = false;
+};
+
+}  // namespace
+
+suggestions bayesian(search_space space, bayesian_options options, std::pmr::memory_resource* memory) {
+  return drive(bayesian_tuner(std::move(space), options), memory);
+}
+
+}  // namespace autotunenet

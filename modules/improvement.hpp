@@ -1,0 +1,71 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+namespace autotunenet::detail {
+
+/// Turns metrics into rewards: the improvement per step, in units of recent improvements. The unit makes rewards blind
+/// to a metric's scale and offset, and comparable while progress slows down.
+class improvement {
+ public:
+  static constexpr std::size_t recall = 32;
+  static constexpr double most = 5.0;  // what one wild metric may count for
+
+  struct reward {
+    double value = 0.0;
+    double noise = 0.0;  ///< standard error
+  };
+
+  bool has_baseline() const noexcept { return known_; }
+  /// From here on the metric counts from its next value.
+  void forget_baseline() noexcept { known_ = false; }
+  void baseline(double metric, double noise) noexcept {
+    metric_ = metric;
+    noise_ = noise;
+    known_ = true;
+  }
+
+  /// Of the stretch that ended in `metric`, which becomes the baseline of the next. @pre has_baseline()
+  reward of(double metric, double noise, double steps) noexcept {
+    constexpr double huge = 1e150;  // keeps the arithmetic of absurd metrics finite
+    double const rate = std::clamp((metric_ - metric) / steps, -huge, huge);
+    double const error = noise > 0.0 && noise_ > 0.0 ? std::hypot(noise, noise_) / steps : 0.0;
+    baseline(metric, noise);
+    rates_[seen_++ % recall] = std::abs(rate);
+    double const unit = median(rates_);
+    if (!(unit > 0.0)) return keep({rate == 0.0 ? 0.0 : std::copysign(most, rate), 0.0});
+    return keep({std::clamp(rate / unit, -most, most), std::min(error / unit, most)});
+  }
+
+  /// Clearly worse than anything that went well lately.
+  reward failure() const noexcept {
+    std::size_t const n = std::min(given_, recall);
+    double const worst =
+        n == 0 ? 0.0 : *std::min_element(rewards_.begin(), rewards_.begin() + static_cast<std::ptrdiff_t>(n));
+    return {std::min(worst, 0.0) - 1.0, 0.0};
+  }
+
+ private:
+  reward keep(reward given) noexcept {
+    rewards_[given_++ % recall] = given.value;
+    return given;
+  }
+  double median(std::array<double, recall> values) const noexcept {
+    auto const n = static_cast<std::ptrdiff_t>(std::min(seen_, recall));
+    auto const middle = values.begin() + n / 2;
+    std::nth_element(values.begin(), middle, values.begin() + n);
+    return *middle;
+  }
+
+  std::array<double, recall> rates_{};
+  std::array<double, recall> rewards_{};
+  std::size_t seen_ = 0;
+  std::size_t given_ = 0;
+  double metric_ = 0.0;
+  double noise_ = 0.0;
+  bool known_ = false;
+};
+
+}  // namespace autotunenet::detail

@@ -1,0 +1,34 @@
+module;
+#include <cstddef>
+#include <span>
+#include <vector>
+
+module autotunenet:unit_box;
+
+import :search_space;
+import :trial;
+
+namespace autotunenet {
+
+/// A copy of the part of the unit cube that a suggestion can reach.
+struct unit_box {
+  std::vector<double> lower;
+  std::vector<double> upper;
+
+  explicit unit_box(std::size_t dimensions) : lower(dimensions, 0.0), upper(dimensions, 1.0) {}
+  /// From what an observation says: the whole cube where it says nothing, and always all categories.
+  /// Throws `invalid_option` where the spans do not fit the space.
+  void assign(search_space const& space, reach within);
+};
+
+/// The point of the box nearest to `unit` that stands for an allowed value; outside the box only where the box holds
+/// none.
+double settle(search_space const& space, std::size_t i, double unit, double lower, double upper) noexcept;
+
+/// The native values that really ran. Throws `invalid_option` where their number does not fit.
+std::span<double const> applied_to(suggestion const& asked, observation const& seen);
+
+/// Throws `invalid_option` unless `start` is empty or belongs to the space.
+void check_start(search_space const& space, configuration const& start, char const* tuner);
+
+}  // namespace autotunenet
