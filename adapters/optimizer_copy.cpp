@@ -1,0 +1,199 @@
+#include "optimizer_copy.hpp"
+
+#include <torch/optim/adagrad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
+#include <torch/serialize/archive.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <type_traits>
+#include <typeinfo>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+import autotunenet;
+
+namespace autotunenet {
+
+using namespace torch::optim;
+
+namespace {
+
+using tensor_list = std::vector<at::Tensor*>;
+
+tensor_list tensors(SGDParamState& s) { return {&s.momentum_buffer()}; }
+tensor_list tensors(AdamParamState& s) { return {&s.exp_avg(), &s.exp_avg_sq(), &s.max_exp_avg_sq()}; }
+tensor_list tensors(AdamWParamState& s) { return {&s.exp_avg(), &s.exp_avg_sq(), &s.max_exp_avg_sq()}; }
+tensor_list tensors(RMSpropParamState& s) { return {&s.square_avg(), &s.momentum_buffer(), &s.grad_avg()}; }
+tensor_list tensors(AdagradParamState& s) { return {&s.sum()}; }
+tensor_list tensors(LBFGSParamState& s) {
+  tensor_list all{&s.d(), &s.H_diag(), &s.prev_flat_grad()};
+  for (auto* history : {&s.old_dirs(), &s.old_stps(), &s.ro()}) {
+    for (at::Tensor& t : *history) all.push_back(&t);
+  }
+  if (s.al()) {
+    for (at::Tensor& t : *s.al()) all.push_back(&t);
+  }
+  return all;
+}
+
+using state_pointer = std::unique_ptr<OptimizerParamState>;
+
+// LBFGS moves tensors between its members, which may share storage: writing into them could write twice.
+template <class State>
+constexpr bool reuses_storage = !std::is_same_v<State, LBFGSParamState>;
+
+template <class State>
+void copy_state(OptimizerParamState const& from, state_pointer& into) {
+  if (typeid(from) != typeid(State))
+    throw error("the optimizer holds a state that is not its own kind's: it cannot be copied");
+  auto copy = std::make_unique<State>(static_cast<State const&>(from));  // still shares the tensors
+  tensor_list const fresh = tensors(*copy);
+  tensor_list former;
+  if (State* const kept = reuses_storage<State> ? dynamic_cast<State*>(into.get()) : nullptr) former = tensors(*kept);
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    *fresh[i] = deep_copy(*fresh[i], i < former.size() ? *former[i] : at::Tensor());
+  }
+  into = std::move(copy);
+}
+
+template <class State>
+std::size_t state_bytes(OptimizerParamState const& of) {
+  State shared = static_cast<State const&>(of);
+  std::size_t sum = 0;
+  for (at::Tensor const* t : tensors(shared)) sum += t->defined() ? t->nbytes() : 0;
+  return sum;
+}
+
+template <class Options>
+void copy_options(OptimizerOptions const& from, OptimizerOptions& into) {
+  static_cast<Options&>(into) = static_cast<Options const&>(from);
+}
+
+torch::serialize::InputArchive read_archive(std::string const& bytes) {
+  torch::serialize::InputArchive archive;
+  archive.load_from(bytes.data(), bytes.size());
+  return archive;
+}
+
+/// Empty where the optimizer saves nothing: its base class does so, and does not complain.
+std::string write_archive(Optimizer const& optimizer) {
+  torch::serialize::OutputArchive archive;
+  optimizer.save(archive);
+  std::ostringstream text;
+  archive.save_to(text);
+  std::string bytes = std::move(text).str();
+  return read_archive(bytes).keys().empty() ? std::string() : bytes;
+}
+
+}  // namespace
+
+struct optimizer_copy::copier {
+  std::type_info const* optimizer;
+  std::type_info const* options;
+  void (*copy_state)(OptimizerParamState const& from, state_pointer& into);
+  void (*copy_options)(OptimizerOptions const& from, OptimizerOptions& into);
+  std::size_t (*bytes)(OptimizerParamState const& of);
+
+  template <class Kind, class Options, class State>
+  static copier of() {
+    return {&typeid(Kind), &typeid(Options), autotunenet::copy_state<State>, autotunenet::copy_options<Options>,
+            state_bytes<State>};
+  }
+};
+
+// A class derived from one of these may know more than its base: it goes by its archive.
+optimizer_copy::copier const* optimizer_copy::copier_of(Optimizer const& optimizer) {
+  static std::array const known{
+      copier::of<SGD, SGDOptions, SGDParamState>(),
+      copier::of<Adam, AdamOptions, AdamParamState>(),
+      copier::of<AdamW, AdamWOptions, AdamWParamState>(),
+      copier::of<RMSprop, RMSpropOptions, RMSpropParamState>(),
+      copier::of<Adagrad, AdagradOptions, AdagradParamState>(),
+      copier::of<LBFGS, LBFGSOptions, LBFGSParamState>(),
+  };
+  auto const found = std::ranges::find_if(known, [&](copier const& c) { return *c.optimizer == typeid(optimizer); });
+  return found == known.end() ? nullptr : &*found;
+}
+
+at::Tensor deep_copy(at::Tensor const& from, at::Tensor const& into) {
+  if (!from.defined()) return {};
+  bool const fits = into.defined() && into.sizes() == from.sizes() && into.scalar_type() == from.scalar_type() &&
+                    into.device() == from.device() && into.layout() == from.layout();
+  if (!fits) return from.detach().clone();
+  into.copy_(from);
+  return into;
+}
+
+bool optimizer_copy::possible(Optimizer const& optimizer) {
+  if (copier_of(optimizer)) return true;
+  try {
+    return !write_archive(optimizer).empty();
+  } catch (std::exception const&) {
+    return false;
+  }
+}
+
+void optimizer_copy::save(Optimizer const& optimizer) {
+  how_ = copier_of(optimizer);
+  options_.clear();
+  parameters_.clear();
+  for (OptimizerParamGroup const& group : optimizer.param_groups()) {
+    options_.push_back(group.options().clone());
+    for (at::Tensor const& parameter : group.params()) parameters_.push_back(parameter.unsafeGetTensorImpl());
+  }
+  std::ranges::sort(parameters_);
+  if (!how_) {
+    archive_ = write_archive(optimizer);
+    if (archive_.empty())
+      throw invalid_option("this optimizer cannot be copied: it is not LibTorch's and does not implement `save`");
+    return;
+  }
+  std::erase_if(states_, [&](auto const& entry) { return optimizer.state().count(entry.first) == 0; });
+  for (auto const& [parameter, state] : optimizer.state()) how_->copy_state(*state, states_[parameter]);
+}
+
+void optimizer_copy::check(Optimizer const& optimizer) const {
+  if (copier_of(optimizer) != how_)
+    throw error("the optimizer is of another kind than the one that was saved: it cannot be restored");
+}
+
+void optimizer_copy::restore(Optimizer& optimizer) const {
+  auto& state = optimizer.state();
+  for (void* const parameter : parameters_) {
+    if (!states_.contains(parameter)) state.erase(parameter);  // it had none yet
+  }
+  if (how_) {
+    for (auto const& [parameter, saved] : states_) how_->copy_state(*saved, state[parameter]);
+  } else {
+    auto archive = read_archive(archive_);
+    optimizer.load(archive);
+  }
+  auto& groups = optimizer.param_groups();
+  for (std::size_t g = 0; g < std::min(groups.size(), options_.size()); ++g) {
+    OptimizerOptions& options = groups[g].options();
+    if (how_ && typeid(options) == *how_->options) {
+      how_->copy_options(*options_[g], options);  // in place: the user may hold a reference
+    } else {
+      groups[g].set_options(options_[g]->clone());
+    }
+  }
+}
+
+std::size_t optimizer_copy::bytes() const {
+  std::size_t sum = archive_.size();
+  for (auto const& [parameter, state] : states_) sum += how_->bytes(*state);
+  return sum;
+}
+
+}  // namespace autotunenet

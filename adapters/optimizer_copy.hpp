@@ -1,0 +1,44 @@
+#pragma once
+
+#include <torch/optim/optimizer.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace autotunenet {
+
+/// A deep copy of what an optimizer knows: every group's options, every parameter's state. LibTorch's own `clone`
+/// shares the tensors, its archives lose what is undefined, and loading one taken before the first step keeps later
+/// momenta.
+class optimizer_copy {
+ public:
+  /// Whether the optimizer can be copied: LibTorch's own kinds, and others that implement `save` and `load`.
+  static bool possible(torch::optim::Optimizer const& optimizer);
+
+  /// Storage of an earlier save is used again where shapes allow. Throws `invalid_option` where it is not possible.
+  void save(torch::optim::Optimizer const& optimizer);
+  /// Throws `error` for an optimizer of another kind than was saved.
+  void check(torch::optim::Optimizer const& optimizer) const;
+  /// Parameters that were not the optimizer's when it was saved keep their state, groups that it did not have their
+  /// options.
+  void restore(torch::optim::Optimizer& optimizer) const;
+  std::size_t bytes() const;
+
+ private:
+  struct copier;
+  static copier const* copier_of(torch::optim::Optimizer const& optimizer);
+
+  copier const* how_ = nullptr;  // none: by the archive
+  std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> options_;
+  std::vector<void*> parameters_;  // sorted
+  std::unordered_map<void*, std::unique_ptr<torch::optim::OptimizerParamState>> states_;
+  std::string archive_;  // of an optimizer that is not LibTorch's
+};
+
+/// `from` in storage of its own: that of `into` where it fits.
+at::Tensor deep_copy(at::Tensor const& from, at::Tensor const& into);
+
+}  // namespace autotunenet

@@ -1,0 +1,81 @@
+module;
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "torch_fwd.hpp"
+
+export module autotunenet.torch:optimizer_values;
+
+import autotunenet;
+
+export namespace autotunenet {
+
+/// Binds a parameter of the search space to anything that is not a hyperparameter of the optimizer: dropout, a clip
+/// norm, a batch size. `set` is given what the user means: a number, the value of a numeric category, the index of a
+/// word. A `set` that throws must leave things as they were.
+struct setter {
+  std::string name;
+  std::function<void(double)> set = {};
+  /// Where given, tells the value that is in effect, so that a change by hand is seen.
+  std::function<double()> get = {};
+};
+
+/// The parameters of a search space bound by name to the settings of an optimizer's parameter groups.
+///
+///     SGD       lr, momentum, dampening, weight_decay
+///     Adam(W)   lr, beta1, beta2, eps, weight_decay
+///     RMSprop   lr, alpha, eps, weight_decay, momentum
+///     Adagrad   lr, lr_decay, weight_decay, eps
+///     LBFGS     lr, tolerance_grad, tolerance_change
+///     any other lr
+///
+/// `group1.lr` is the setting of one group. A plain name means all groups: `lr` and `weight_decay` keep the ratios the
+/// groups had when they were bound, so a group at 0 stays at 0 (where all are at 0, all get the value); the value is
+/// that of the first group that was not at 0. Any other plain name needs groups that agree. A group added later joins
+/// in.
+///
+/// A momentum that rises from 0 begins without velocity. (RMSprop would otherwise throw at its next step, SGD would go
+/// on with the velocity it had when momentum fell to 0.)
+///
+/// Refers to the optimizer and to whatever the setters refer to: both must outlive it.
+class optimizer_values {
+ public:
+  /// Throws `invalid_option`: a name that neither the optimizer nor a setter has, a setter whose name the space lacks,
+  /// a plain name beside one of its groups, bounds or choices that the optimizer cannot take, groups that disagree. A
+  /// setter goes before a hyperparameter of the same name.
+  optimizer_values(torch::optim::Optimizer& optimizer, search_space space, std::vector<setter> setters = {});
+  optimizer_values(optimizer_values&&) noexcept;
+  optimizer_values& operator=(optimizer_values&&) noexcept;
+  ~optimizer_values();
+
+  /// Brings the values into effect, all or none; gives whether anything changed. Values in effect are left alone, which
+  /// costs no more than the comparison. Every value is checked before the first is applied; then the setters are called
+  /// in the space's order; what the optimizer holds is written last, when nothing can fail any more. Where a setter
+  /// throws, those called before it are given their former values (as far as known: one without `get` has none before
+  /// its first call), and the exception passes on.
+  /// Throws `invalid_option`: a value that is not finite or not allowed, a configuration of another space.
+  bool apply(configuration const& values);
+  /// The same from native values in the space's order; those may lie outside the space's bounds.
+  bool apply(std::span<double const> values);
+
+  /// The native values in effect, in the space's order, whoever set them: they may lie outside the space. A setter
+  /// without `get` gives what was applied last, before that the middle of its range. A number that is no category gives
+  /// the nearest one. Holds until the next call.
+  std::span<double const> read();
+
+  search_space const& space() const noexcept;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+/// What an optimizer (and setters that have `get`) hold now, as a configuration of a space, inside its bounds: the
+/// start of a pipeline. A parameter that the optimizer does not have is at the middle of its range.
+configuration current_values(torch::optim::Optimizer const& optimizer, search_space const& space,
+                             std::vector<setter> const& setters = {});
+
+}  // namespace autotunenet

@@ -1,0 +1,115 @@
+module;
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "torch_fwd.hpp"
+
+export module autotunenet.torch:torch_tuner;
+
+import autotunenet;
+import :optimizer_values;
+
+export namespace autotunenet {
+
+/// Which call of the training loop carries the metric that is tuned for.
+enum class hook : std::uint8_t {
+  first,  ///< whichever is called first with a metric
+  step,
+  epoch,
+  validation,
+};
+
+/// Tells what keeps state of its own beside the model (a data loader, a schedule) how far training went back.
+struct restoration {
+  training_state what = training_state::keep;  ///< `return_to_trial` or `return_to_good`
+  std::uint64_t marked_at = 0;                 ///< calls of `on_step_end` when that state was saved
+  std::uint64_t steps_undone = 0;              ///< calls of `on_step_end` since
+};
+
+struct torch_options {
+  /// With it, training state can be saved and put back: range test and full rollback. Without it, only values go back.
+  torch::nn::Module* model = nullptr;
+  /// For parameters that are not the optimizer's.
+  std::vector<setter> setters = {};
+  hook objective = hook::first;
+  /// Called when training state was put back, before the suggestion's values are applied.
+  std::function<void(restoration const&)> on_restore = {};
+  /// The default CPU random engine is part of the training state.
+  bool random_engine = true;
+  /// The fraction of training time that saving states for a rollback may cost.
+  double snapshot_budget = 0.01;
+};
+
+/// Lets a pipeline tune an optimizer while it trains.
+///
+///     torch_tuner tuner(optimizer, bayesian(space, start) | guard(), {.model = model.get()});
+///     for (...) {
+///       optimizer.zero_grad();
+///       auto loss = ...;
+///       loss.backward();
+///       optimizer.step();
+///       tuner.on_step_end(loss);
+///     }
+///
+/// One hook carries the objective. Each call of it tells the pipeline one observation, with the values that were really
+/// in the optimizer (whoever set them), carries out `suggestion::state`, and applies the next suggestion. The metric
+/// thus goes to the suggestion that was in force. What a loss has seen: handed over after `step()`, as above, it was
+/// computed before that step's update, so the credit is one step late, which the stage `every(n)` accounts for by
+/// leaving the first out; handed over before `step()`, it has seen exactly the updates it is credited to.
+///
+/// Any other hook only reports trouble: NaN or infinity there is told at once as a failure of the pending suggestion.
+/// No metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws passes out. When a
+/// setter throws, nothing of the suggestion is applied, it stays pending, and the next observation tells so by the
+/// values in force. When the pipeline has ended, the last values stay and the hooks do nothing.
+///
+/// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
+class torch_tuner {
+ public:
+  /// Asks for the first suggestion, whose space says what is tuned, and applies it. Throws `invalid_option` as
+  /// `optimizer_values` and `training_slots` do, and where the pipeline has no suggestion to give.
+  torch_tuner(torch::optim::Optimizer& optimizer, suggestions pipeline, torch_options options = {});
+  torch_tuner(torch_tuner&&) noexcept;
+  torch_tuner& operator=(torch_tuner&&) noexcept;
+  ~torch_tuner();
+
+  /// After each training step. Without a metric it only counts, which tells the pipeline how long a stretch was.
+  void on_step_end();
+  void on_step_end(double metric);
+  /// Tensors of one element, of any number type, on any device; `invalid_option` for others.
+  void on_step_end(at::Tensor const& metric);
+  void on_epoch_end(double metric);
+  void on_epoch_end(at::Tensor const& metric);
+  void on_validation_end(double metric);
+  void on_validation_end(at::Tensor const& metric);
+  /// The user's code threw: the stretch failed.
+  void on_failure();
+
+  /// The suggestion in force, after the end the last one. Holds until the next call of a hook.
+  suggestion const& current() const noexcept;
+  /// The values in the optimizer, native, in the space's order, whoever set them. Holds until the next call.
+  std::span<double const> applied();
+  /// The hook that carries the objective; `hook::first` until one was called.
+  hook objective() const noexcept;
+  /// Whether the pipeline has ended.
+  bool finished() const noexcept;
+  /// Whether training state can be put back.
+  bool restorable() const noexcept;
+  /// Calls of `on_step_end` so far.
+  std::uint64_t steps() const noexcept;
+  /// Seconds that saving training states has cost so far.
+  double snapshot_seconds() const noexcept;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+/// The number in a tensor of one element, of any number type, on any device. Throws `invalid_option` for an undefined
+/// tensor, more or fewer elements, complex numbers.
+double metric_value(at::Tensor const& metric);
+
+}  // namespace autotunenet

@@ -1,0 +1,87 @@
+module;
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <utility>
+
+#include "torch_fwd.hpp"
+
+module autotunenet.torch;
+
+namespace autotunenet {
+
+training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options)
+    : model_(&model),
+      optimizer_(&optimizer),
+      budget_(options.budget),
+      trial_{training_snapshot(options.random_engine)},
+      candidate_{training_snapshot(options.random_engine)},
+      good_{training_snapshot(options.random_engine)},
+      begin_(clock::now()) {
+  if (!(budget_ >= 0.0)) {
+    throw invalid_option(
+        std::format("budget: {} is not allowed; it is a fraction of training time, at least 0", budget_));
+  }
+  if (!training_snapshot::possible(optimizer)) {
+    throw invalid_option(
+        "the optimizer is not LibTorch's and does not implement `save`: its state cannot be put back; leave the model "
+        "out");
+  }
+}
+
+slots_report training_slots::carry_out(training_state what, std::uint64_t step) {
+  slots_report report;
+  if (what == training_state::keep) return report;
+  if (has(what, training_state::return_to_trial)) put_back(trial_, training_state::return_to_trial, report);
+  if (has(what, training_state::return_to_good)) put_back(good_, training_state::return_to_good, report);
+  if (has(what, training_state::promote) && candidate_.valid) {
+    std::swap(candidate_, good_);  // the older good one's storage serves the next candidate
+    candidate_.valid = false;
+  }
+  if (has(what, training_state::mark_candidate)) {
+    candidate_.valid = false;
+    if (affordable()) {
+      mark(candidate_, step);
+    } else {
+      ++left_out_;
+    }
+  }
+  if (has(what, training_state::mark_trial)) mark(trial_, step);
+  if (has(what, training_state::drop_trial)) {
+    trial_.saved.clear();
+    trial_.valid = false;
+  }
+  return report;
+}
+
+void training_slots::put_back(slot const& from, training_state what, slots_report& report) {
+  if (!from.valid) {
+    report.complete = false;
+    return;
+  }
+  from.saved.restore(*optimizer_);
+  report.returned = what;
+  report.marked_at = from.step;
+}
+
+void training_slots::mark(slot& to, std::uint64_t step) {
+  auto const start = clock::now();
+  to.valid = false;
+  to.saved.save(*model_, *optimizer_);
+  to.valid = true;
+  to.step = step;
+  spent_ += clock::now() - start;
+  ++marks_;
+}
+
+bool training_slots::affordable() const {
+  auto const training = clock::now() - begin_ - spent_;
+  return marks_ == 0 || std::chrono::duration<double>(spent_) <= budget_ * std::chrono::duration<double>(training);
+}
+
+std::size_t training_slots::bytes() const {
+  return trial_.saved.bytes() + candidate_.saved.bytes() + good_.saved.bytes();
+}
+
+}  // namespace autotunenet

@@ -1,0 +1,73 @@
+module;
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "torch_fwd.hpp"
+
+export module autotunenet.torch:training_slots;
+
+import autotunenet;
+import :training_snapshot;
+
+export namespace autotunenet {
+
+struct slot_options {
+  bool random_engine = true;  ///< the default CPU random engine is saved and put back too
+  /// The fraction of training time that candidate marks may cost. What a mark of a trial costs is counted but not
+  /// limited.
+  double budget = 0.01;
+};
+
+/// What `training_slots::carry_out` did.
+struct slots_report {
+  bool complete = true;                            ///< false: a return was asked for that nothing was saved for
+  training_state returned = training_state::keep;  ///< `return_to_trial`, `return_to_good`, or `keep` for neither
+  std::uint64_t marked_at = 0;                     ///< where something was put back: the step it was marked at
+};
+
+/// Carries out `suggestion::state`: training snapshots of the trial, the candidate and the good state, at most three.
+///
+/// A candidate mark is left out while marks have cost more than their budget. The candidate is void then: a promotion
+/// that follows keeps the good state there is, which is older but was good, and never brings up a candidate older than
+/// the one the guard means. The first candidate is always marked, and so is every trial.
+///
+/// Refers to the model and the optimizer: both must outlive it.
+class training_slots {
+ public:
+  /// Throws `invalid_option`: an optimizer that cannot be copied, a budget that is negative or NaN.
+  training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options = {});
+
+  /// In the order of declaration of `training_state`. @param step the training steps so far, kept with each mark
+  slots_report carry_out(training_state what, std::uint64_t step = 0);
+
+  std::uint64_t marks() const noexcept { return marks_; }
+  std::uint64_t marks_left_out() const noexcept { return left_out_; }
+  /// Seconds that marks have cost.
+  double seconds() const noexcept { return std::chrono::duration<double>(spent_).count(); }
+  /// Bytes that the snapshots hold.
+  std::size_t bytes() const;
+
+ private:
+  using clock = std::chrono::steady_clock;
+  struct slot {
+    training_snapshot saved;
+    bool valid = false;
+    std::uint64_t step = 0;
+  };
+
+  void put_back(slot const& from, training_state what, slots_report& report);
+  void mark(slot& to, std::uint64_t step);
+  bool affordable() const;
+
+  torch::nn::Module* model_;
+  torch::optim::Optimizer* optimizer_;
+  double budget_;
+  slot trial_, candidate_, good_;
+  clock::time_point const begin_;
+  clock::duration spent_{};
+  std::uint64_t marks_ = 0;
+  std::uint64_t left_out_ = 0;
+};
+
+}  // namespace autotunenet

@@ -1,0 +1,129 @@
+module;
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/Generator.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/nn/module.h>
+
+#include <cstddef>
+#include <format>
+#include <memory>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "optimizer_copy.hpp"
+
+module autotunenet.torch;
+
+namespace autotunenet {
+
+using torch::nn::Module;
+using torch::optim::Optimizer;
+
+struct training_snapshot::state {
+  struct entry {
+    at::Tensor live;  // holding it keeps its address from being used for another
+    at::Tensor copy;
+  };
+  std::vector<entry> tensors;
+  optimizer_copy optimizer;
+  at::Tensor random_engine;
+  bool complete = false;
+};
+
+namespace {
+
+std::vector<at::Tensor> everything(Module const& model, Optimizer const& optimizer) {
+  std::vector<at::Tensor> all;
+  std::unordered_set<void*> seen;
+  auto const add = [&](std::vector<at::Tensor> const& some) {
+    for (at::Tensor const& t : some) {
+      if (t.defined() && seen.insert(t.unsafeGetTensorImpl()).second) all.push_back(t);
+    }
+  };
+  add(model.parameters());
+  add(model.buffers());
+  for (auto const& group : optimizer.param_groups()) add(group.params());
+  return all;
+}
+
+at::Tensor random_engine_state() {
+  at::Generator engine = at::detail::getDefaultCPUGenerator();
+  std::scoped_lock const lock(engine.mutex());
+  return engine.get_state();
+}
+void set_random_engine_state(at::Tensor const& state) {
+  at::Generator engine = at::detail::getDefaultCPUGenerator();
+  std::scoped_lock const lock(engine.mutex());
+  engine.set_state(state);
+}
+
+std::string shape(at::Tensor const& t) {
+  std::ostringstream text;
+  text << t.sizes();
+  return std::move(text).str();
+}
+
+}  // namespace
+
+training_snapshot::training_snapshot(bool random_engine)
+    : state_(std::make_unique<state>()), random_engine_(random_engine) {}
+training_snapshot::training_snapshot(training_snapshot&&) noexcept = default;
+training_snapshot& training_snapshot::operator=(training_snapshot&&) noexcept = default;
+training_snapshot::~training_snapshot() = default;
+
+bool training_snapshot::possible(Optimizer const& optimizer) { return optimizer_copy::possible(optimizer); }
+
+void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
+  at::NoGradGuard const no_grad;
+  state_->complete = false;
+  std::vector<at::Tensor> const live = everything(model, optimizer);
+  std::unordered_map<void*, at::Tensor> storage;
+  for (auto const& [tensor, copy] : state_->tensors) storage.emplace(tensor.unsafeGetTensorImpl(), copy);
+  std::vector<state::entry> tensors;
+  tensors.reserve(live.size());
+  for (at::Tensor const& t : live) {
+    auto const former = storage.find(t.unsafeGetTensorImpl());
+    tensors.push_back({t, deep_copy(t, former == storage.end() ? at::Tensor() : former->second)});
+  }
+  state_->tensors = std::move(tensors);
+  state_->optimizer.save(optimizer);
+  if (random_engine_) state_->random_engine = random_engine_state();
+  state_->complete = true;
+}
+
+void training_snapshot::restore(Optimizer& optimizer) const {
+  if (empty()) throw error("a training snapshot that was never saved cannot be restored");
+  for (auto const& [live, copy] : state_->tensors) {
+    if (live.sizes() != copy.sizes()) {
+      throw error(std::format("a tensor of shape {} had the shape {} when it was saved: it cannot be restored",
+                              shape(live), shape(copy)));
+    }
+  }
+  state_->optimizer.check(optimizer);
+  at::NoGradGuard const no_grad;
+  for (auto const& [live, copy] : state_->tensors) {
+    live.copy_(copy);
+    if (live.grad().defined()) live.mutable_grad().reset();
+  }
+  state_->optimizer.restore(optimizer);
+  if (random_engine_) set_random_engine_state(state_->random_engine);
+}
+
+bool training_snapshot::empty() const noexcept { return !state_ || !state_->complete; }
+void training_snapshot::clear() noexcept {
+  if (state_) *state_ = {};
+}
+
+std::size_t training_snapshot::bytes() const {
+  if (empty()) return 0;
+  std::size_t sum = state_->optimizer.bytes();
+  for (auto const& [live, copy] : state_->tensors) sum += copy.nbytes();
+  return sum;
+}
+
+}  // namespace autotunenet

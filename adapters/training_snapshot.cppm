@@ -1,0 +1,53 @@
+module;
+#include <cstddef>
+#include <memory>
+
+#include "torch_fwd.hpp"
+
+export module autotunenet.torch:training_snapshot;
+
+export namespace autotunenet {
+
+/// A copy in memory of everything that training changes: the model's parameters and buffers, the optimizer's
+/// parameters, state and options, and the default CPU random engine. What runs after a restore is what ran after the
+/// save, bit for bit, where LibTorch itself is deterministic.
+///
+/// Tensors are remembered by identity: a tensor that came to the model or the optimizer after the save stays as it is,
+/// and so does its optimizer state. Random engines of other devices, and what the user's own code keeps (a data
+/// loader's place, a schedule), are not part of it.
+///
+/// Works for LibTorch's optimizers, and for others through their `save` and `load`.
+class training_snapshot {
+ public:
+  /// @param random_engine whether the default CPU random engine belongs to it
+  explicit training_snapshot(bool random_engine = true);
+  training_snapshot(training_snapshot&&) noexcept;
+  training_snapshot& operator=(training_snapshot&&) noexcept;
+  ~training_snapshot();
+
+  /// Whether an optimizer can be copied: false for one that is not LibTorch's and does not implement `save`.
+  static bool possible(torch::optim::Optimizer const& optimizer);
+
+  /// Copies; storage of an earlier save is used again. Throws `invalid_option` where the optimizer cannot be copied;
+  /// what was saved before is lost then.
+  void save(torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);
+
+  /// Puts everything back; the optimizer must be the one that was saved. Gradients become undefined, so that none of an
+  /// abandoned step is applied: until the next backward pass a `step()` does nothing. Every parameter's version counter
+  /// moves, so that a graph built before cannot be run backward by mistake. Throws `error`, before anything is changed,
+  /// when nothing was saved or a tensor changed its shape since.
+  void restore(torch::optim::Optimizer& optimizer) const;
+
+  bool empty() const noexcept;
+  /// Forgets, and gives the memory back.
+  void clear() noexcept;
+  /// What the tensors take.
+  std::size_t bytes() const;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+  bool random_engine_;
+};
+
+}  // namespace autotunenet

@@ -1,0 +1,611 @@
+#include <ATen/ops/full.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/sgd.h>
+
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <new>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/small_network.hpp"
+
+import autotunenet.torch;
+
+using namespace autotunenet;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+namespace optim = torch::optim;
+
+namespace {
+
+std::uint64_t allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* const memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+struct told {
+  double metric;
+  outcome result;
+  std::uint64_t number;
+  std::vector<double> applied;
+  double steps;
+  bool restorable;
+};
+
+struct line {
+  std::vector<double> values;
+  training_state state = training_state::keep;
+};
+
+/// Suggests line after line, the last one for ever, and keeps what it is told.
+suggestions scripted(search_space space, std::vector<line> script, std::vector<told>& seen, bool ends = false) {
+  suggestion next;
+  next.values = space.center();
+  for (std::size_t i = 0; i < script.size() || !ends; ++i) {
+    line const& now = script[std::min(i, script.size() - 1)];
+    ++next.number;
+    next.values.assign(now.values);
+    next.state = i < script.size() ? now.state : training_state::keep;
+    observation const& answer = co_yield next;
+    seen.push_back({answer.metric,
+                    answer.result,
+                    answer.number,
+                    {answer.applied.begin(), answer.applied.end()},
+                    answer.steps,
+                    answer.restorable});
+  }
+}
+
+search_space rates() { return {real{"lr", 1e-6, 100.0, scale::log}}; }
+double learning_rate(optim::Optimizer const& optimizer) { return optimizer.param_groups()[0].options().get_lr(); }
+
+template <class Call>
+void refused(Call&& call, std::string const& part) {
+  CHECK_THROWS_MATCHES(call(), invalid_option, MessageMatches(ContainsSubstring(part)));
+}
+
+/// As short as a tuner can be: the rate is halved whenever the loss did not fall.
+suggestions halving(configuration start) {
+  suggestion next{.values = start};
+  double best = infinity;
+  for (;;) {
+    ++next.number;
+    observation const& seen = co_yield next;
+    if (!(seen.metric < best)) next.values.set("lr", std::max(1e-6, 0.5 * seen.applied[0]));
+    best = std::min(best, seen.metric);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the first suggestion is in the optimizer from the beginning, the next after each metric") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}, {{0.3}}}, seen));
+  CHECK(learning_rate(sgd) == 0.1);
+  CHECK(tuner.current().number == 1);
+  tuner.on_step_end(1.0);
+  CHECK(learning_rate(sgd) == 0.2);
+  tuner.on_step_end(0.9);
+  CHECK(learning_rate(sgd) == 0.3);
+  CHECK(tuner.current().number == 3);
+  CHECK(tuner.applied()[0] == 0.3);
+}
+
+TEST_CASE("a metric is credited to the suggestion that was in force, never to the next one") {
+  // f(w) = w^2 / 2 by gradient descent: with rate r one step takes f to (1 - r)^2 f, so the credit can be computed.
+  at::Tensor const w = at::full({1}, 1.0, at::kDouble).requires_grad_();
+  optim::SGD sgd({w}, optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  std::vector<double> const script{0.1, 0.9, 0.3, 0.7, 0.2};
+  std::vector<line> lines;
+  for (double const rate : script) lines.push_back({{rate}});
+  torch_tuner tuner(sgd, scripted(rates(), lines, seen));
+  auto const loss = [&] { return 0.5 * w.pow(2).sum(); };
+
+  SECTION("handed over after a measurement that follows the step") {
+    double before = loss().item<double>();
+    for (std::size_t i = 0; i < script.size(); ++i) {
+      sgd.zero_grad();
+      loss().backward();
+      sgd.step();
+      double const after = loss().item<double>();
+      tuner.on_step_end(after);
+      CHECK(seen.back().number == i + 1);
+      CHECK(seen.back().applied[0] == script[i]);
+      CHECK(std::abs(after / before - std::pow(1.0 - seen.back().applied[0], 2)) < 1e-12);
+      before = after;
+    }
+  }
+  SECTION("the loss of the forward pass, handed over before the step") {
+    double before = not_a_number;
+    for (std::size_t i = 0; i <= script.size(); ++i) {
+      sgd.zero_grad();
+      at::Tensor const now = loss();
+      now.backward();
+      double const in_force = learning_rate(sgd);
+      tuner.on_step_end(now);
+      CHECK(seen.back().applied[0] == in_force);
+      if (i > 1) {
+        // The step before this pass ran what this pass is credited to.
+        CHECK(std::abs(now.item<double>() / before - std::pow(1.0 - seen.back().applied[0], 2)) < 1e-12);
+      }
+      before = now.item<double>();
+      sgd.step();
+    }
+  }
+}
+
+TEST_CASE("a step allocates nothing, whether the values change or not") {
+  small_network network;
+  std::vector<optim::OptimizerParamGroup> groups;
+  groups.emplace_back(network.first_layer(), std::make_unique<optim::AdamOptions>(0.001));
+  groups.emplace_back(network.rest(), std::make_unique<optim::AdamOptions>(0.003));
+  optim::Adam adam(groups);
+  auto const moving = [](search_space space) -> suggestions {
+    suggestion next{.values = space.center()};
+    for (;;) {
+      ++next.number;
+      co_yield next;
+      if (next.number % 2 == 0) next.values.assign(0, next.values[0] * 1.01);
+    }
+  };
+  double dropout = 0.0;
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"beta1", 0.5, 0.99}, real{"dropout", 0.0, 1.0}};
+  torch_tuner tuner(adam, moving(space), {.model = &network, .setters = {{"dropout", [&](double p) { dropout = p; }}}});
+  tuner.on_step_end(1.0);
+  auto const before = allocations;
+  for (int i = 0; i < 100; ++i) tuner.on_step_end(1.0);
+  tuner.on_failure();
+  CHECK(allocations == before);
+  CHECK(tuner.current().number == 103);
+}
+
+TEST_CASE("the hook that is called first carries the objective, the others only report trouble") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}}, seen));
+  CHECK(tuner.objective() == hook::first);
+  tuner.on_step_end();
+  CHECK(tuner.objective() == hook::first);
+  tuner.on_epoch_end(2.0);
+  CHECK(tuner.objective() == hook::epoch);
+  tuner.on_step_end(1.0);
+  tuner.on_validation_end(3.0);
+  CHECK(seen.size() == 1);
+  tuner.on_epoch_end(1.5);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[1].metric == 1.5);
+}
+
+TEST_CASE("the objective can be named") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  for (hook const objective : {hook::step, hook::epoch, hook::validation}) {
+    std::vector<told> seen;
+    torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}}, seen), {.objective = objective});
+    tuner.on_step_end(1.0);
+    tuner.on_epoch_end(2.0);
+    tuner.on_validation_end(3.0);
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].metric == (objective == hook::step ? 1.0 : objective == hook::epoch ? 2.0 : 3.0));
+  }
+}
+
+TEST_CASE("each NaN and each infinity between two objectives reaches the pipeline as a failure") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}, {{0.3}}, {{0.4}}, {{0.5}}}, seen),
+                    {.objective = hook::epoch});
+  tuner.on_step_end(1.0);
+  tuner.on_step_end(not_a_number);
+  CHECK(learning_rate(sgd) == 0.2);
+  tuner.on_validation_end(-infinity);
+  tuner.on_epoch_end(infinity);
+  tuner.on_failure();
+  REQUIRE(seen.size() == 4);
+  for (told const& t : seen) CHECK(t.result == outcome::failed);
+  CHECK(learning_rate(sgd) == 0.5);
+}
+
+TEST_CASE("an observation says how many steps it stands for") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}}, seen), {.objective = hook::epoch});
+  for (int i = 0; i < 5; ++i) tuner.on_step_end();
+  for (int i = 0; i < 2; ++i) tuner.on_step_end(1.0);
+  tuner.on_epoch_end(1.0);
+  tuner.on_epoch_end(1.0);
+  tuner.on_step_end();
+  tuner.on_epoch_end(1.0);
+  CHECK(std::vector{seen[0].steps, seen[1].steps, seen[2].steps} == std::vector{7.0, 1.0, 1.0});
+  CHECK(tuner.steps() == 8);
+}
+
+TEST_CASE("a metric may be a tensor of one element, of any type") {
+  CHECK(metric_value(at::scalar_tensor(1.5)) == 1.5);
+  CHECK(metric_value(at::full({1, 1}, 0.25, at::kHalf)) == 0.25);
+  CHECK(metric_value(at::full({1}, 0.25, at::kBFloat16)) == 0.25);
+  CHECK(metric_value(at::full({}, 7, at::kLong)) == 7.0);
+  CHECK(metric_value(at::full({1}, 2.5, at::kDouble).requires_grad_()) == 2.5);
+  CHECK(std::isnan(metric_value(at::full({1}, not_a_number))));
+  refused([] { metric_value(at::Tensor()); }, "undefined");
+  refused([] { metric_value(at::full({2, 3}, 1.0)); }, "shape [2, 3]");
+  refused([] { metric_value(at::full({0}, 1.0)); }, "shape [0]");
+  refused([] { metric_value(at::scalar_tensor(c10::complex<double>(1.0, 1.0), at::kComplexDouble)); }, "complex");
+
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}}, seen), {.objective = hook::validation});
+  tuner.on_step_end(at::full({1}, not_a_number));
+  tuner.on_epoch_end(at::full({1}, 1.0));
+  tuner.on_validation_end(at::full({1}, 0.5));
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].result == outcome::failed);
+  CHECK(seen[1].metric == 0.5);
+  refused([&] { tuner.on_validation_end(at::full({2}, 1.0)); }, "shape [2]");
+  CHECK(seen.size() == 2);
+}
+
+TEST_CASE("a rate changed by hand is what the pipeline is told") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}}, seen));
+  sgd.param_groups()[0].options().set_lr(0.7);
+  tuner.on_step_end(1.0);
+  CHECK(seen[0].applied[0] == 0.7);
+  CHECK(learning_rate(sgd) == 0.2);
+}
+
+TEST_CASE("a setter that throws leaves the suggestion unapplied, and the next observation says so") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  bool broken = false;
+  auto const set = [&](double) {
+    if (broken) throw std::runtime_error("out of memory");
+  };
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"batch", 1.0, 64.0}};
+  torch_tuner tuner(sgd, scripted(space, {{{0.1, 8.0}}, {{0.2, 64.0}}, {{0.3, 16.0}}}, seen),
+                    {.setters = {{"batch", set}}});
+  broken = true;
+  CHECK_THROWS_AS(tuner.on_step_end(1.0), std::runtime_error);
+  CHECK(learning_rate(sgd) == 0.1);
+  broken = false;
+  tuner.on_failure();
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[1].number == 2);
+  CHECK(seen[1].applied == std::vector{0.1, 8.0});
+  CHECK(learning_rate(sgd) == 0.3);
+}
+
+TEST_CASE("names the optimizer does not have are refused at construction") {
+  small_network network;
+  optim::Adam adam(network.parameters());
+  std::vector<told> seen;
+  search_space const momentum{real{"momentum", 0.0, 0.99}};
+  refused([&] { torch_tuner(adam, scripted(momentum, {{{0.9}}}, seen)); }, R"("momentum": Adam has "lr", "beta1")");
+  double set = 0.0;
+  torch_tuner const tuner(adam, scripted(momentum, {{{0.9}}}, seen),
+                          {.setters = {{"momentum", [&](double v) { set = v; }}}});
+  CHECK(set == 0.9);
+}
+
+TEST_CASE("a pipeline without a suggestion is refused, and one that ends leaves the last values") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  refused([&] { torch_tuner(sgd, scripted(rates(), {}, seen, true)); }, "ended before its first suggestion");
+  refused([&] { torch_tuner(sgd, []() -> suggestions { co_yield suggestion{}; }()); }, "has no values");
+
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}}, seen, true));
+  tuner.on_step_end(1.0);
+  CHECK_FALSE(tuner.finished());
+  tuner.on_step_end(1.0);
+  CHECK(tuner.finished());
+  tuner.on_step_end(not_a_number);
+  tuner.on_failure();
+  CHECK(learning_rate(sgd) == 0.2);
+  CHECK(tuner.current().number == 2);
+  CHECK(seen.size() == 2);
+}
+
+TEST_CASE("a stop request ends the tuning and not the training") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  std::stop_source stop;
+  suggestions pipeline = scripted(rates(), {{{0.1}}, {{0.2}}}, seen);
+  pipeline.stop_on(stop.get_token());
+  torch_tuner tuner(sgd, std::move(pipeline));
+  stop.request_stop();
+  CHECK_NOTHROW(tuner.on_step_end(1.0));
+  CHECK(tuner.finished());
+  CHECK(learning_rate(sgd) == 0.1);
+}
+
+TEST_CASE("a rollback brings weights, optimizer and each group's rate back, then applies its own values") {
+  seed(1);
+  small_network network;
+  std::vector<optim::OptimizerParamGroup> groups;
+  groups.emplace_back(network.first_layer(), std::make_unique<optim::AdamOptions>(0.001));
+  groups.emplace_back(network.rest(), std::make_unique<optim::AdamOptions>(0.003));
+  optim::Adam adam(groups);
+  std::vector<told> seen;
+  std::vector<restoration> back;
+  using enum training_state;
+  torch_tuner tuner(
+      adam,
+      scripted(rates(),
+               {{{0.001}, mark_candidate},
+                {{0.002}, promote | mark_candidate},
+                {{50.0}},
+                {{50.0}},
+                {{0.001}, return_to_good}},
+               seen),
+      {.model = &network, .on_restore = [&](restoration const& r) { back.push_back(r); }, .snapshot_budget = infinity});
+  auto const initial = weights(network);
+  for (int i = 0; i < 3; ++i) tuner.on_step_end(train_step(network, adam));
+  CHECK(back.empty());
+  CHECK(learning_rate(adam) == 50.0);
+  train_step(network, adam);
+  tuner.on_step_end(not_a_number);
+  CHECK(same_bits(weights(network), initial));
+  CHECK(adam.state().empty());
+  CHECK(adam.param_groups()[0].options().get_lr() == 0.001);
+  CHECK(adam.param_groups()[1].options().get_lr() == 0.003);
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].what == return_to_good);
+  CHECK(back[0].marked_at == 0);
+  CHECK(back[0].steps_undone == 4);
+  CHECK(seen.back().restorable);
+}
+
+TEST_CASE("a trial is taken back without a trace, the random engine included") {
+  using enum training_state;
+  auto const run = [](bool with_trial) {
+    seed(2);
+    small_network network;
+    optim::Adam adam(network.parameters(), optim::AdamOptions(0.01));
+    std::vector<told> seen;
+    std::vector<line> script{{{0.01}}};
+    if (with_trial)
+      script = {{{0.01}}, {{0.01}, mark_trial}, {{10.0}}, {{90.0}}, {{0.01}, return_to_trial | drop_trial}};
+    torch_tuner tuner(adam, scripted(rates(), script, seen), {.model = &network});
+    int const steps = with_trial ? 4 : 1;
+    for (int i = 0; i < steps; ++i) tuner.on_step_end(train_step(network, adam));
+    for (int i = 0; i < 5; ++i) tuner.on_step_end(train_step(network, adam));
+    return weights(network);
+  };
+  CHECK(same_bits(run(true), run(false)));
+}
+
+TEST_CASE("without the model, flags are ignored and the pipeline is told that nothing can be put back") {
+  using enum training_state;
+  seed(3);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner tuner(
+      sgd,
+      scripted(rates(), {{{0.01}, mark_candidate | mark_trial}, {{0.01}, return_to_trial | promote | return_to_good}},
+               seen));
+  CHECK_FALSE(tuner.restorable());
+  tuner.on_step_end(train_step(network, sgd));
+  auto const trained = weights(network);
+  tuner.on_step_end(1.0);
+  CHECK(same_bits(weights(network), trained));
+  CHECK_FALSE(seen.back().restorable);
+}
+
+TEST_CASE("a return to what was never saved is reported once, as not restorable") {
+  using enum training_state;
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.01}, return_to_good}, {{0.01}}}, seen), {.model = &network});
+  tuner.on_step_end(1.0);
+  tuner.on_step_end(1.0);
+  CHECK_FALSE(seen[0].restorable);
+  CHECK(seen[1].restorable);
+}
+
+TEST_CASE("a candidate that was too dear to mark is never replaced by an older one") {
+  using enum training_state;
+  seed(4);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = 0.0});
+  slots.carry_out(mark_candidate, 0);
+  slots.carry_out(promote);
+  auto const good = weights(network);
+  train_step(network, sgd);
+  slots.carry_out(mark_candidate, 1);
+  CHECK(slots.marks() == 1);
+  CHECK(slots.marks_left_out() == 1);
+  train_step(network, sgd);
+  slots.carry_out(promote);
+  slots_report const report = slots.carry_out(return_to_good);
+  CHECK(report.complete);
+  CHECK(report.marked_at == 0);
+  CHECK(same_bits(weights(network), good));
+
+  slots.carry_out(mark_trial, 2);
+  CHECK(slots.marks() == 2);
+}
+
+TEST_CASE("a candidate left unpromoted is void once its successor could not be marked") {
+  using enum training_state;
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = 0.0});
+  slots.carry_out(mark_candidate, 0);
+  slots.carry_out(mark_candidate, 1);
+  CHECK(slots.marks_left_out() == 1);
+  slots.carry_out(promote);
+  CHECK_FALSE(slots.carry_out(return_to_good).complete);
+}
+
+TEST_CASE("a promotion moves the candidate without copying, and the good one outlives later candidates") {
+  using enum training_state;
+  seed(5);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1).momentum(0.9));
+  training_slots slots(network, sgd, {.budget = infinity});
+  std::vector<std::vector<at::Tensor>> at;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    at.push_back(weights(network));
+    slots.carry_out(promote | mark_candidate, i);
+    train_step(network, sgd);
+  }
+  CHECK(slots.marks() == 4);
+  slots_report const report = slots.carry_out(return_to_good);
+  CHECK(report.returned == return_to_good);
+  CHECK(report.marked_at == 2);
+  CHECK(same_bits(weights(network), at[2]));
+  auto const two = slots.bytes();
+  slots.carry_out(mark_trial);
+  CHECK(slots.bytes() > two);
+  slots.carry_out(drop_trial);
+  CHECK(slots.bytes() == two);
+  refused([&] { training_slots(network, sgd, {.budget = -0.1}); }, "budget: -0.1");
+}
+
+TEST_CASE("a training loop that is a coroutine uses the pieces without the tuner") {
+  using enum training_state;
+  struct loop {
+    struct promise_type {
+      loop get_return_object() { return {}; }
+      std::suspend_never initial_suspend() noexcept { return {}; }
+      std::suspend_never final_suspend() noexcept { return {}; }
+      void return_void() {}
+      void unhandled_exception() { std::terminate(); }
+    };
+  };
+  seed(8);
+  small_network network;
+  optim::Adam adam(network.parameters(), optim::AdamOptions(0.01));
+  auto const initial = weights(network);
+  std::vector<told> seen;
+  suggestions pipeline =
+      scripted(rates(), {{{0.01}, mark_trial}, {{0.1}}, {{0.02}, return_to_trial | drop_trial}}, seen, true);
+  bool finished = false;
+  [](suggestions& tuning, small_network& model, optim::Optimizer& optimizer, bool& done) -> loop {
+    optimizer_values values(optimizer, rates());
+    training_slots slots(model, optimizer);
+    suggestion const* next = co_await tuning.next();
+    while (next) {
+      bool const complete = slots.carry_out(next->state).complete;
+      values.apply(next->values);
+      if (next->number == 3) break;
+      double const loss = train_step(model, optimizer);
+      next = co_await tuning.next({.metric = loss, .applied = values.read(), .restorable = complete});
+    }
+    done = next != nullptr;
+  }(pipeline, network, adam, finished);
+  CHECK(finished);
+  CHECK(seen.size() == 2);
+  CHECK(same_bits(weights(network), initial));
+  CHECK(learning_rate(adam) == 0.02);
+}
+
+TEST_CASE("a tuner of ten lines trains a network from a rate that is far too high") {
+  seed(6);
+  small_network network;
+  network.eval();  // no dropout, so that the loss can be compared
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(20.0));
+  search_space const space = rates();
+  torch_tuner tuner(sgd, halving(current_values(sgd, space)), {.objective = hook::epoch});
+  double first = not_a_number;
+  double last = not_a_number;
+  for (int epoch = 0; epoch < 40; ++epoch) {
+    double sum = 0.0;
+    for (int i = 0; i < 10; ++i) {
+      // A clipped gradient keeps a diverging network finite.
+      sgd.zero_grad();
+      at::Tensor const input = at::randn({32, 4});
+      at::Tensor const loss = at::mse_loss(network.forward(input), input.sum(1, true));
+      loss.backward();
+      for (at::Tensor const& p : network.parameters()) p.mutable_grad().clamp_(-1.0, 1.0);
+      sgd.step();
+      tuner.on_step_end();
+      sum += loss.item<double>();
+    }
+    tuner.on_epoch_end(sum / 10);
+    if (epoch == 0) first = sum / 10;
+    last = sum / 10;
+  }
+  CHECK(learning_rate(sgd) < 2.0);
+  CHECK(last < 0.05 * first);
+}
+
+TEST_CASE("a scripted guard saves a run that a wild rate would have killed") {
+  using enum training_state;
+  auto const guarded = [](search_space space) -> suggestions {
+    suggestion next;
+    next.values = space.at({{"lr", 0.01}});
+    next.state = mark_candidate;
+    for (int i = 0;; ++i) {
+      ++next.number;
+      observation const seen = co_yield next;
+      next.state = keep;
+      if (seen.bad() || seen.metric > 1e4) {
+        next.state = return_to_good;
+        next.values.set("lr", 0.01);
+      } else if (i % 10 == 5) {
+        next.state = promote | mark_candidate;
+      } else if (i == 32) {
+        next.values.set("lr", 100.0);
+      }
+    }
+  };
+  seed(7);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.01).momentum(0.9));
+  int rescued = 0;
+  torch_tuner tuner(
+      sgd, guarded(rates()),
+      {.model = &network, .on_restore = [&](restoration const&) { ++rescued; }, .snapshot_budget = infinity});
+  double early = 0.0;
+  double late = 0.0;
+  for (int i = 0; i < 150; ++i) {
+    double const loss = train_step(network, sgd);
+    tuner.on_step_end(loss);
+    if (i < 10) early += loss;
+    if (i >= 140) late += loss;
+  }
+  CHECK(rescued > 0);
+  CHECK(std::isfinite(late));
+  CHECK(late < early);
+}
