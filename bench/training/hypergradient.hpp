@@ -5,8 +5,8 @@
 
 namespace training {
 
-/// Hypergradient descent (Baydin et al. 2018, "Online learning rate adaptation with hypergradient descent", equation 5):
-/// the learning rate itself descends along the derivative of the loss by it. A rate never falls below 0.
+/// Hypergradient descent (Baydin et al. 2018, "Online learning rate adaptation with hypergradient descent", equation
+/// 5): the learning rate itself descends along the derivative of the loss by it. A rate never falls below 0.
 class hypergradient {
  public:
   hypergradient(double lr, double hyper_rate) : lr_(lr), hyper_rate_(hyper_rate) {}

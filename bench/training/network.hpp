@@ -18,8 +18,8 @@ class network : public torch::nn::Module {
   double dropout = 0.0;
 };
 
-/// "mlp" (784-128-10), "cnn" (two small convolutions, 28 by 28 pixels) or "gru" (characters). The caller seeds LibTorch.
-/// Throws std::invalid_argument.
+/// "mlp" (784-128-10), "cnn" (two small convolutions, 28 by 28 pixels) or "gru" (characters). The caller seeds
+/// LibTorch. Throws std::invalid_argument.
 std::shared_ptr<network> make_network(std::string_view kind, std::int64_t classes);
 
 }  // namespace training

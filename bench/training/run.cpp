@@ -9,13 +9,13 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <random>
 #include <span>
 #include <stdexcept>
 
 #include "batches.hpp"
 #include "material.hpp"
 #include "network.hpp"
+#include "normal.hpp"
 #include "optimizers.hpp"
 #include "regime.hpp"
 #include "search.hpp"
@@ -54,7 +54,8 @@ score evaluate(network& model, part const& on) {
 double dot(std::vector<at::Tensor> const& parameters, std::vector<at::Tensor> const& before, double lr) {
   double sum = 0.0;
   for (std::size_t i = 0; i < parameters.size(); ++i)
-    if (parameters[i].grad().defined()) sum += at::sum(parameters[i].grad() * (parameters[i] - before[i])).item<double>();
+    if (parameters[i].grad().defined())
+      sum += at::sum(parameters[i].grad() * (parameters[i] - before[i])).item<double>();
   return lr > 0.0 ? sum / lr : 0.0;
 }
 
@@ -85,7 +86,7 @@ class session {
     plan_.optimizer = what.optimizer;
     plan_.problem = what.problem;
     batches_ = batches(now_.rows, batch, what.seed);
-    noise_.seed(what.seed + 7);
+    noise_ = normal_stream(what.seed + 7);
     trainee_ = {.optimizer = optimizer_.get(),
                 .model = model_.get(),
                 .lr = [this] { return optimizer_->param_groups()[0].options().get_lr(); },
@@ -108,7 +109,8 @@ class session {
       if (!stationary && epoch == shift_epoch(what_.epochs)) shift();
       for (std::size_t quarter = 0; quarter < parts; ++quarter) {
         for (std::size_t end = plan_.steps_per_epoch * (quarter + 1) / parts; in_epoch_ < end; ++in_epoch_) step();
-        out.history.push_back(measure(static_cast<double>(epoch) + static_cast<double>(quarter + 1) / static_cast<double>(parts)));
+        out.history.push_back(
+            measure(static_cast<double>(epoch) + static_cast<double>(quarter + 1) / static_cast<double>(parts)));
       }
       in_epoch_ = 0;
       timed([&] { method_.after_epoch(epoch, out.history.back().val_loss, trainee_); });
@@ -131,11 +133,6 @@ class session {
   void shift() {
     now_ = material_after(what_.regime, data_, what_.seed);
     batches_.replace_rows(now_.rows);
-  }
-
-  double standard_normal() {
-    double const u = 1.0 - static_cast<double>(noise_() >> 11) * 0x1p-53, v = static_cast<double>(noise_() >> 11) * 0x1p-53;
-    return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
   }
 
   void disturb_gradients() {
@@ -169,7 +166,7 @@ class session {
     optimizer_->zero_grad();
     auto loss = at::cross_entropy_loss(model_->forward(inputs), targets);
     if (now_.loss_noise > 0.0)
-      loss = loss * std::exp(now_.loss_noise * standard_normal() - 0.5 * now_.loss_noise * now_.loss_noise);
+      loss = loss * std::exp(now_.loss_noise * noise_.next() - 0.5 * now_.loss_noise * now_.loss_noise);
     loss.backward();
     if (now_.weight_decay > 0.0 || now_.gradient_noise > 0.0) disturb_gradients();
     before_update();
@@ -221,7 +218,7 @@ class session {
   std::vector<at::Tensor> parameters_, before_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   batches batches_{{}, 1, 0};
-  std::mt19937_64 noise_;
+  normal_stream noise_{0};
   double dropout_ = 0.0, clip_norm_ = std::numeric_limits<double>::infinity();
   double initial_loss_ = unknown, last_lr_ = 0.0, sum_ = 0.0, most_ = 0.0;
   std::size_t steps_ = 0, in_epoch_ = 0, summed_ = 0, lost_steps_ = 0;
@@ -232,9 +229,7 @@ class session {
 
 void set_threads(int count) { at::set_num_threads(count); }
 
-record train(job const& what, dataset const& data, controller& method) {
-  return session(what, data, method).train();
-}
+record train(job const& what, dataset const& data, controller& method) { return session(what, data, method).train(); }
 
 record run(job const& what, dataset const& data) {
   if (is_search(what.method)) return search(what, data);

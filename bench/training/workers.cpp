@@ -65,8 +65,7 @@ bool read_some(child& from) {
 }  // namespace
 
 void in_processes(std::size_t count, std::size_t at_once, std::function<std::string(std::size_t)> const& work,
-                  std::function<void(std::size_t, std::string const&)> const& done,
-                  std::function<bool()> const& stop) {
+                  std::function<void(std::size_t, std::string const&)> const& done, std::function<bool()> const& stop) {
   std::vector<child> running;
   std::size_t next = 0;
   while ((next < count && !stop()) || !running.empty()) {
