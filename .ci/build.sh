@@ -22,7 +22,7 @@ newest_clang() {
   return 1
 }
 
-cached() { sed -n "s/^$2:[A-Z]*=//p" "$1/CMakeCache.txt" 2>/dev/null; }
+cached() { [ ! -e "$1/CMakeCache.txt" ] || sed -n "s/^$2:[A-Z]*=//p" "$1/CMakeCache.txt"; }
 
 # The user's choice, else what the folder was configured with, else the newest Clang.
 compiler_for() {

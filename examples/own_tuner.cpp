@@ -2,11 +2,9 @@
 // safe.
 
 #include <coroutine>
-#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <limits>
-#include <random>
 #include <utility>
 
 #include "support/noisy_quadratic.hpp"
@@ -17,18 +15,17 @@ using namespace autotunenet;
 
 namespace {
 
-// Takes a random step from the best configuration so far, and keeps it if the loss fell faster than before.
-suggestions hill_climb(search_space space, configuration best, std::uint64_t seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> step(0.0, 0.1);
-  double before = std::numeric_limits<double>::infinity(), fastest = 0.0;
-  for (suggestion next{.number = 1, .values = best};; ++next.number) {
+// Walks along the learning rate, and turns around where the loss fell faster before.
+suggestions walk(search_space space, configuration start) {
+  double before = std::numeric_limits<double>::quiet_NaN(), fastest = 0.0, direction = 0.02;
+  for (suggestion next{.number = 1, .values = start};; ++next.number) {
     observation const& seen = co_yield next;
     if (!seen.applied.empty()) next.values.assign(seen.applied);  // the guard may have shortened the step
     double const fall = before / seen.metric;
-    if (fall > fastest && !seen.bad()) fastest = fall, best = next.values;
+    if (fall < fastest) direction = -direction;
+    fastest = fall;
     before = seen.metric;
-    next.values.assign(0, space.from_unit(0, space.to_unit(0, best[0]) + step(engine)));
+    next.values.assign(0, space.from_unit(0, space.to_unit(0, next.values[0]) + direction));
   }
 }
 
@@ -36,7 +33,7 @@ suggestions hill_climb(search_space space, configuration best, std::uint64_t see
 
 int main() {
   search_space const space{real{"lr", 1e-4, 10.0, scale::log}};
-  suggestions tuning = hill_climb(space, space.at({{"lr", 1e-3}}), 7) | every(20) | guard({.warm_up = 20});
+  suggestions tuning = walk(space, space.at({{"lr", 1e-3}})) | every(20) | guard({.warm_up = 20});
   noisy_quadratic network(7);
   double loss = 0.0;
   for (int step = 1; step <= 1000; ++step) {

@@ -22,9 +22,11 @@ class bounded_step {
   /// Moves the box. @pre values are not NaN, one per parameter
   void around(std::span<double const> values);
   /// The nearest reachable value. @pre `around` was called
-  double nearest(std::size_t i, double wanted) const noexcept { return std::clamp(wanted, lower_[i], upper_[i]); }
+  inline double nearest(std::size_t i, double wanted) const noexcept {
+    return std::clamp(wanted, lower_[i], upper_[i]);
+  }
   /// The box in the unit cube; valid until the next `around`.
-  reach within() const noexcept { return {lower_unit_, upper_unit_}; }
+  inline reach within() const noexcept { return {lower_unit_, upper_unit_}; }
 
  private:
   struct axis {

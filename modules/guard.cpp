@@ -1,5 +1,4 @@
 module;
-#include <algorithm>
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
@@ -41,7 +40,7 @@ struct guarding {
   void propose(suggestion const& wanted);
 
   // What observations lead to, in the order of `tell`.
-  void notice_what_ran(std::span<double const> applied);
+  bool notice_what_ran(std::span<double const> applied);
   void judge(observation const& seen, observation& inward);
   verdict settle_in(verdict now);
   void choose_remedy(bool restorable);
@@ -52,6 +51,7 @@ struct guarding {
   guard_options options;
   suggestion out{};                // the last suggestion
   std::vector<double> ran{};       // what ran last; outside the bounds if the trainer says so
+  bool settled = false;            // what ran last is what was suggested last
   std::vector<double> target{};    // of the last remedy
   std::optional<reason> remedy{};  // decided by the last observation
   event news = event::none;        // for the next suggestion
@@ -104,13 +104,13 @@ suggestion const& guarding::ask(suggestions& inner) {
 }
 
 void guarding::tell(observation const& seen, suggestions& inner) {
-  notice_what_ran(seen.applied.empty() ? out.values.values() : seen.applied);
+  bool const new_here = notice_what_ran(seen.applied);
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
   if (out.number == 1 && seen.restorable) wishes |= training_state::promote;  // what was marked before the first step
   if (out.why != reason::range_test && seen.result != outcome::skipped) judge(seen, inward);
-  step->around(remedy ? target : ran);
+  if (new_here || remedy) step->around(remedy ? target : ran);
   inward.within = step->within();
   inner.tell(inward);
 }
@@ -129,11 +129,13 @@ void guarding::begin(suggestion const& wanted) {
 
 void guarding::apply_remedy() {
   out.values.assign(target);
+  settled = false;
   out.why = *std::exchange(remedy, std::nullopt);
 }
 
 void guarding::follow(suggestion const& wanted) {
   out.values.assign(wanted.values.values());
+  settled = false;
   out.why = wanted.why;
 }
 
@@ -147,12 +149,14 @@ void guarding::end_trial(suggestion const& wanted) {
 
 void guarding::hold(reason why) {
   out.why = why;
-  if (why != reason::cooldown && !std::ranges::equal(ran, out.values.values())) out.values.assign(ran);
+  if (why != reason::cooldown && !settled) out.values.assign(ran);
 }
 
 void guarding::propose(suggestion const& wanted) {
   constexpr double rounding = 1e-9;  // the tuner chose inside the box, in other units
   out.why = wanted.why;
+  if (settled && same_values(wanted.values.values(), ran)) return;
+  settled = false;
   for (std::size_t i = 0; i < ran.size(); ++i) {
     double const to = wanted.values[i];
     double const reached = step->nearest(i, to);
@@ -161,8 +165,10 @@ void guarding::propose(suggestion const& wanted) {
   }
 }
 
-void guarding::notice_what_ran(std::span<double const> applied) {
-  if (std::ranges::equal(applied, ran)) return;
+// Whether the place is a new one. Mostly it is not, and then nothing is copied.
+bool guarding::notice_what_ran(std::span<double const> applied) {
+  if (settled && (applied.empty() || same_values(applied, ran))) return false;
+  if (applied.empty()) applied = out.values.values();
   if (applied.size() != out.values.size()) {
     throw invalid_option(std::format("observation.applied holds {} values; the search space has {} parameters",
                                      applied.size(), out.values.size()));
@@ -171,6 +177,8 @@ void guarding::notice_what_ran(std::span<double const> applied) {
   for (std::size_t i = 0; i < ran.size(); ++i) {
     if (std::isnan(ran[i])) ran[i] = out.values[i];
   }
+  settled = same_values(ran, out.values.values());
+  return true;
 }
 
 void guarding::judge(observation const& seen, observation& inward) {

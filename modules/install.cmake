@@ -6,7 +6,8 @@ foreach(component core journal torch)
   if(TARGET autotunenet_${component})
     install(TARGETS autotunenet_${component} EXPORT AutoTuneNet-${component} COMPONENT ${component}
       ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-      FILE_SET CXX_MODULES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/autotunenet/${component})
+      FILE_SET CXX_MODULES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/autotunenet/${component}
+      FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/autotunenet/${component})
     install(EXPORT AutoTuneNet-${component} COMPONENT ${component} NAMESPACE AutoTuneNet::
       DESTINATION ${package_folder} CXX_MODULES_DIRECTORY ${component}-modules)
   endif()

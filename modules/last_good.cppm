@@ -13,6 +13,14 @@ import :trial;
 
 namespace autotunenet {
 
+/// Without an early end: configurations are short, and mostly the same.
+inline bool same_values(std::span<double const> a, std::span<double const> b) noexcept {
+  if (a.size() != b.size()) return false;
+  bool same = true;
+  for (std::size_t i = 0; i < a.size(); ++i) same &= a[i] == b[i];
+  return same;
+}
+
 /// The last configuration that survived patience, the candidate to follow it, and which copies of the training state go
 /// with them. A copy is made when the candidate begins, just after its configuration ran, and promoted with it.
 struct last_good {
@@ -27,9 +35,9 @@ struct last_good {
   std::size_t survived = 0;
   std::uint64_t since_mark = 0;
 
-  bool known() const noexcept { return !values.empty(); }
+  inline bool known() const noexcept { return !values.empty(); }
   /// Returning to the promoted copy makes sense: it is that of `values`, or the one from before the first step.
-  bool can_return() const noexcept { return !known() || has_state; }
+  inline bool can_return() const noexcept { return !known() || has_state; }
 
   struct changes {
     event events = event::none;
@@ -37,7 +45,7 @@ struct last_good {
   };
 
   /// After each usable observation. @pre ran holds no NaN
-  changes observe(verdict now, std::span<double const> ran, search_space const& space, bool restorable) {
+  inline changes observe(verdict now, std::span<double const> ran, search_space const& space, bool restorable) {
     changes made;
     ++since_mark;
     if (now == verdict::regressed) drop_candidate();
@@ -82,10 +90,10 @@ struct last_good {
   }
 
   // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on.
-  bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
+  inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
     bool const urgent = !known() || !proven;
     std::size_t const pause = urgent ? patience + 1 : std::max(snapshot_every, patience + 1);
-    bool const news = restorable ? since_mark >= pause : urgent || !std::ranges::equal(ran, values);
+    bool const news = restorable ? since_mark >= pause : urgent || !same_values(ran, values);
     if (!news) return false;
     for (std::size_t i = 0; i < ran.size(); ++i) {
       if (!space.contains(i, ran[i])) return false;

@@ -37,10 +37,10 @@ class moving_average {
   /// @pre value is finite
   void push(double value) noexcept;
   /// @pre count() > 0
-  double mean() const noexcept { return mean_; }
+  inline double mean() const noexcept { return mean_; }
   /// Values since the start, at most `window`.
-  std::size_t count() const noexcept { return count_; }
-  bool full() const noexcept { return count_ == window_; }
+  inline std::size_t count() const noexcept { return count_; }
+  inline bool full() const noexcept { return count_ == window_; }
   /// How many independent values the mean is worth: its variance is that of one value divided by this.
   double effective_count() const noexcept;
   void clear() noexcept;

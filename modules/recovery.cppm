@@ -18,33 +18,33 @@ struct recovery {
   std::size_t remedies = 0;     ///< in a row, since a configuration last became good
   bool doubtful = false;        ///< the metric itself may have moved
 
-  bool cooling() const noexcept { return cooldown_left > 0; }
+  inline bool cooling() const noexcept { return cooldown_left > 0; }
 
   /// A rollback or back-off is under way.
-  void begin(bool restored) noexcept {
+  inline void begin(bool restored) noexcept {
     cooldown_left = cooldown;
     regressions = 0;
     ++remedies;
     doubtful = restored || remedies >= 2;
   }
   /// One observation of the cooldown; whether it was the last.
-  bool cool() noexcept { return cooldown_left > 0 && --cooldown_left == 0; }
+  inline bool cool() noexcept { return cooldown_left > 0 && --cooldown_left == 0; }
 
   /// Whether this verdict exhausts patience. @pre !cooling()
-  bool exhausted(verdict now) noexcept {
+  inline bool exhausted(verdict now) noexcept {
     regressions = now == verdict::regressed ? regressions + 1 : 0;
     return regressions >= patience;
   }
 
   /// Whether this verdict shows that the metric itself has moved: it is the first after a cooldown, and no remedy
   /// helped.
-  bool metric_moved(verdict now) noexcept {
+  inline bool metric_moved(verdict now) noexcept {
     if (!doubtful || cooling() || now == verdict::unknown) return false;
     doubtful = false;
     return now == verdict::regressed;
   }
 
-  void begin_afresh() noexcept {
+  inline void begin_afresh() noexcept {
     cooldown_left = 0;
     regressions = 0;
     doubtful = false;
@@ -59,14 +59,14 @@ struct warm_up {
   std::size_t left = observations;
   bool gate_open = limit == std::numeric_limits<double>::infinity();
 
-  bool active() const noexcept { return left > 0 || !gate_open; }
+  inline bool active() const noexcept { return left > 0 || !gate_open; }
   /// After each usable observation of the warm-up; whether it was the last.
-  bool observe(regression_test const& test) noexcept {
+  inline bool observe(regression_test const& test) noexcept {
     if (left > 0) --left;
     if (!gate_open) gate_open = test.reached(limit);
     return !active();
   }
-  void begin_afresh() noexcept { left = observations; }
+  inline void begin_afresh() noexcept { left = observations; }
 };
 
 }  // namespace autotunenet

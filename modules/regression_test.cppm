@@ -17,7 +17,7 @@ namespace autotunenet {
 /// squares; the mean magnitude is sturdier).
 class noise_estimate {
  public:
-  void observe(double metric) noexcept {
+  inline void observe(double metric) noexcept {
     if (following_) {
       double difference = std::min(std::abs(metric - last_), std::numeric_limits<double>::max());
       if (count_ >= 3.0 && level_ > 0.0) difference = std::min(difference, 4.0 * level_);
@@ -28,8 +28,8 @@ class noise_estimate {
     following_ = true;
   }
   /// The next metric does not follow the last one: their difference is no noise.
-  void interrupt() noexcept { following_ = false; }
-  double standard_deviation() const noexcept { return half_root_pi * level_; }
+  inline void interrupt() noexcept { following_ = false; }
+  inline double standard_deviation() const noexcept { return half_root_pi * level_; }
 
  private:
   static constexpr double memory = 30.0;
@@ -45,16 +45,18 @@ class recent_minimum {
  public:
   explicit recent_minimum(std::size_t recall) : entries_(recall) {}
 
-  void push(double value) noexcept {
+  inline void push(double value) noexcept {
     if (size_ > 0 && pushed_ - entries_[first_].at >= entries_.size()) drop_first();
     while (size_ > 0 && entries_[slot(size_ - 1)].value >= value) --size_;
     entries_[slot(size_)] = {pushed_++, value};
     ++size_;
   }
   /// @pre something was pushed
-  double value() const noexcept { return entries_[first_].value; }
+  inline double value() const noexcept { return entries_[first_].value; }
   /// Over how many values the minimum was taken.
-  double count() const noexcept { return static_cast<double>(std::min<std::uint64_t>(pushed_, entries_.size())); }
+  inline double count() const noexcept {
+    return static_cast<double>(std::min<std::uint64_t>(pushed_, entries_.size()));
+  }
   void clear() noexcept { first_ = size_ = pushed_ = 0; }
 
  private:
@@ -62,11 +64,11 @@ class recent_minimum {
     std::size_t at = 0;
     double value = 0.0;
   };
-  std::size_t slot(std::size_t i) const noexcept {
+  inline std::size_t slot(std::size_t i) const noexcept {
     std::size_t const at = first_ + i;
     return at < entries_.size() ? at : at - entries_.size();
   }
-  void drop_first() noexcept {
+  inline void drop_first() noexcept {
     first_ = slot(1);
     --size_;
   }
@@ -91,19 +93,20 @@ class regression_test {
   explicit regression_test(regression_limits limits) : limits_(limits), mean_(limits.window), best_(limits.recall) {}
 
   /// @pre metric is finite. `told_noise`: its standard error as the trainer has it, or 0.
-  verdict observe(double metric, double told_noise) noexcept {
+  inline verdict observe(double metric, double told_noise) noexcept {
     noise_.observe(metric);
     mean_.push(without_outlier(metric));
     if (!mean_.full()) return verdict::unknown;
     if (!begun_) start_ = mean_.mean();
     begun_ = true;
     best_.push(mean_.mean());
+    reckon_margin();
     double const lost = mean_.mean() - best_.value();
     return lost > 0.0 && lost > allowance(told_noise) ? verdict::regressed : verdict::healthy;
   }
 
   /// Whether there is a smoothed metric, at most as large as `limit`.
-  bool reached(double limit) const noexcept { return mean_.full() && mean_.mean() <= limit; }
+  inline bool reached(double limit) const noexcept { return mean_.full() && mean_.mean() <= limit; }
 
   /// What was measured last has nothing to do with what comes; the reference stays.
   void interrupt() noexcept {
@@ -129,7 +132,7 @@ class regression_test {
   }
 
  private:
-  double without_outlier(double metric) noexcept {
+  inline double without_outlier(double metric) noexcept {
     double const before_last = before_last_;
     double const last = last_;
     before_last_ = last_;
@@ -139,26 +142,35 @@ class regression_test {
     return std::max(std::min(last, before_last), std::min(std::max(last, before_last), metric));
   }
 
-  double allowance(double told_noise) const noexcept {
+  inline double allowance(double told_noise) const noexcept {
     double const best = best_.value();
     double const gain = std::clamp(start_ - best, 0.0, std::numeric_limits<double>::max());
     double const rounding = 1e-9 * std::abs(best);
     return limits_.max_regression * gain + chance(told_noise) + rounding;
   }
 
-  // The minimum of k averages lies by chance up to about sqrt(2 ln k) standard errors below their mean.
-  double chance(double told_noise) const noexcept {
-    if (limits_.noise_margin <= 0.0) return 0.0;
+  inline double chance(double told_noise) const noexcept {
     double sigma = noise_.standard_deviation();
     if (told_noise > sigma && std::isfinite(told_noise)) sigma = told_noise;
-    double const luck = std::sqrt(2.0 * std::log(best_.count()));
-    return (limits_.noise_margin + luck) * sigma / std::sqrt(static_cast<double>(limits_.window));
+    return margin_ > 0.0 ? margin_ * sigma : 0.0;
+  }
+
+  // Standard errors of the mean, in standard deviations of a metric. The minimum of k averages lies by chance up to
+  // about sqrt(2 ln k) standard errors below their mean. Reckoned anew while there are more averages each time, then
+  // never.
+  void reckon_margin() noexcept {
+    if (limits_.noise_margin <= 0.0 || best_.count() == margin_count_) return;
+    margin_count_ = best_.count();
+    double const luck = std::sqrt(2.0 * std::log(margin_count_));
+    margin_ = (limits_.noise_margin + luck) / std::sqrt(static_cast<double>(limits_.window));
   }
 
   regression_limits limits_;
   noise_estimate noise_;
   moving_average mean_;
   recent_minimum best_;
+  double margin_ = 0.0;
+  double margin_count_ = 0.0;
   double start_ = 0.0;
   bool begun_ = false;
   double last_ = 0.0;

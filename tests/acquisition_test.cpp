@@ -51,7 +51,8 @@ TEST_CASE("acquisition rules have the derivatives of finite differences") {
   auto const check = [&](auto rule) {
     acquisition_value const found = rule(at);
     double const by_mean = (rule({at.mean + h, at.variance}).value - rule({at.mean - h, at.variance}).value) / (2 * h);
-    double const by_variance = (rule({at.mean, at.variance + h}).value - rule({at.mean, at.variance - h}).value) / (2 * h);
+    double const by_variance =
+        (rule({at.mean, at.variance + h}).value - rule({at.mean, at.variance - h}).value) / (2 * h);
     CHECK(found.by_mean == Approx(by_mean).epsilon(1e-6));
     CHECK(found.by_variance == Approx(by_variance).epsilon(1e-6));
   };
@@ -67,7 +68,8 @@ TEST_CASE("a bound below the mean asks for evidence") {
 
 TEST_CASE("the search climbs to the top of a smooth hill") {
   search_space const space{real{"a"}, real{"b"}};
-  auto surrogate = taught(space, [](auto const& x) { return -8 * std::pow(x[0] - 0.62, 2) - 8 * std::pow(x[1] - 0.31, 2); });
+  auto surrogate =
+      taught(space, [](auto const& x) { return -8 * std::pow(x[0] - 0.62, 2) - 8 * std::pow(x[1] - 0.31, 2); });
   acquisition_search search(space, {.seed = 1, .iterations = 12});
   std::array const incumbent{0.5, 0.5}, lower{0.0, 0.0}, upper{1.0, 1.0};
   std::array<double, 2> best{};
@@ -103,7 +105,8 @@ TEST_CASE("where nothing is better, the search stays") {
   std::array const incumbent{0.5}, lower{0.4}, upper{0.6};
   std::array<double, 1> best{};
   surrogate.refer_to(incumbent);
-  double const gain = search(surrogate, {.what = acquisition_rule::kind::confidence_bound, .weight = -1.0}, incumbent, lower, upper, best);
+  double const gain = search(surrogate, {.what = acquisition_rule::kind::confidence_bound, .weight = -1.0}, incumbent,
+                             lower, upper, best);
   CHECK(best[0] == Approx(0.5).margin(0.005));
   CHECK(gain < 1e-3);
 }

@@ -245,7 +245,8 @@ TEST_CASE("the immediate effect of a step is not taken for the worth of where it
     for (int i = 0; i < 64; ++i) {
       double const x = i % 3 == 0 ? 0.4 : 0.5;  // staying, too, tells the two apart
       double const step = x - before;
-      process.append(std::array{x}, i, -10.0 * step + 0.1 * random.normal(), 0.0, told ? std::span(&step, 1) : std::span<double>());
+      process.append(std::array{x}, i, -10.0 * step + 0.1 * random.normal(), 0.0,
+                     told ? std::span(&step, 1) : std::span<double>());
       before = x;
       if (i > 8) process.learn();
     }
