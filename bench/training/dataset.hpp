@@ -19,9 +19,9 @@ struct split {
 };
 
 struct dataset {
-  split train;
-  split validation;
-  split test;
+  split train{};
+  split validation{};
+  split test{};
   std::int64_t classes = 0;
 };
 

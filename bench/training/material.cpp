@@ -1,6 +1,7 @@
 #include "material.hpp"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include <numeric>
 #include <random>

@@ -11,13 +11,13 @@
 namespace training {
 
 struct part {
-  at::Tensor inputs, targets;
+  at::Tensor inputs{}, targets{};
 };
 
 /// What a run trains on before or after a shift. Tensors refer to the data set, which must outlive them.
 struct material {
-  part train, validation, test;
-  std::vector<std::int64_t> rows;  ///< of the training part that are in use
+  part train{}, validation{}, test{};
+  std::vector<std::int64_t> rows{};  ///< of the training part that are in use
   double dropout = 0.0;
   double weight_decay = 0.0;
   double loss_noise = 0.0;

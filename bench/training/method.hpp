@@ -31,8 +31,8 @@ struct plan {
 struct trainee {
   torch::optim::Optimizer* optimizer = nullptr;
   torch::nn::Module* model = nullptr;
-  std::function<double()> lr;
-  std::function<void(double)> set_lr;
+  std::function<double()> lr{};
+  std::function<void(double)> set_lr{};
   double* dropout = nullptr;    ///< chance that a hidden unit is dropped
   double* clip_norm = nullptr;  ///< the gradient's largest norm; infinity: not clipped
 };

@@ -1,6 +1,7 @@
 #include "prodigy.hpp"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <torch/utils.h>
 
 #include <algorithm>

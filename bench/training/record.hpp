@@ -12,10 +12,10 @@ constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 /// One run to be done. Two jobs that say the same give the same result.
 struct job {
-  std::string problem;                ///< "mlp", "cnn", "gru", "quadratic_250", "quadratic_1000", "bandit"
+  std::string problem{};              ///< "mlp", "cnn", "gru", "quadratic_250", "quadratic_1000", "bandit"
   std::string regime = "stationary";  ///< see regime.hpp
-  std::string method;
-  std::string optimizer;
+  std::string method{};
+  std::string optimizer{};
   double start_lr = 1e-3;
   std::uint64_t seed = 0;
   std::size_t epochs = 20;
@@ -36,7 +36,7 @@ struct measurement {
 
 /// One run. What could not be measured or was not finite is NaN, and null in JSON.
 struct record {
-  job what;
+  job what{};
   double final_val_loss = unknown;
   double best_val_loss = unknown;
   double test_accuracy = unknown;
@@ -46,7 +46,7 @@ struct record {
   double extra_work_fraction = 0.0;  ///< training whose effect was not kept, as a fraction of one run
   double controller_seconds = 0.0;
   double wall_seconds = 0.0;
-  std::vector<measurement> history;
+  std::vector<measurement> history{};
 };
 
 /// One line of JSON, and back. `from_json` throws what nlohmann-json throws.

@@ -12,8 +12,8 @@ namespace training {
 
 /// How one method took one shift: medians over the seeds.
 struct shift_row {
-  std::string method;
-  shift_metrics took;
+  std::string method{};
+  shift_metrics took{};
   double regret = unknown;    ///< cumulative loss beyond that of the best fixed rate in hindsight, of the same seed
   double relative = unknown;  ///< the same as a fraction of it
   double accuracy = unknown;

@@ -13,7 +13,7 @@ namespace training {
 
 /// How one method did over the starting rates of a sweep. Accuracies are medians over the seeds, per start.
 struct sweep_row {
-  std::string method;
+  std::string method{};
   std::size_t starts = 0;            ///< that were run
   std::size_t near_best_fixed = 0;   ///< within 0.5 points of the best fixed rate
   std::size_t near_best_cosine = 0;  ///< within 0.5 points of the best cosine
@@ -27,10 +27,10 @@ struct sweep_row {
 };
 
 struct sweep_table {
-  std::string problem, optimizer;
+  std::string problem{}, optimizer{};
   std::size_t starts = 0;  ///< that the sweep has
   double best_fixed = unknown, best_cosine = unknown;
-  std::vector<sweep_row> rows;
+  std::vector<sweep_row> rows{};
 
   sweep_row const* find(std::string_view method) const;
 };
