@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -34,6 +35,7 @@ struct flags {
   std::filesystem::path text = "/usr/share/common-licenses";
   std::filesystem::path file;
   std::vector<std::string> only, methods;
+  std::vector<double> starts;
   std::size_t jobs = 2;
   int threads = 1;
   suite_options options;
@@ -55,6 +57,10 @@ std::vector<job> wanted(flags const& chosen, results const& have) {
     if (!chosen.only.empty() && std::ranges::find(chosen.only, s.name) == chosen.only.end()) continue;
     for (auto const& what : s.jobs) {
       if (!chosen.methods.empty() && std::ranges::find(chosen.methods, what.method) == chosen.methods.end()) continue;
+      if (!chosen.starts.empty() && std::ranges::none_of(chosen.starts, [&](double start) {
+            return std::abs(start - what.start_lr) <= 1e-6 * start;
+          }))
+        continue;
       if (!seen.insert(what.key()).second || (have.has(what) && !chosen.again)) continue;
       todo.push_back(what);
     }
@@ -108,6 +114,7 @@ int bench(int argc, char** argv) {
   app.add_flag("--quick", chosen.options.quick, "a small part of everything, in five minutes on two cores");
   app.add_option("--only", chosen.only, "suites: " + names)->delimiter(',');
   app.add_option("--method", chosen.methods, "only runs of these methods")->delimiter(',');
+  app.add_option("--start", chosen.starts, "only runs from these learning rates")->delimiter(',');
   app.add_option("--seeds", chosen.options.seeds, "seeds of every run; 0: as each suite has them");
   app.add_option("--jobs", chosen.jobs, "runs side by side")->capture_default_str()->check(CLI::Range(1, 1024));
   app.add_option("--threads", chosen.threads, "LibTorch's threads in each")

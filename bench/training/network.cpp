@@ -32,14 +32,14 @@ class mlp final : public network {
 class cnn final : public network {
  public:
   explicit cnn(std::int64_t classes)
-      : first_(register_module("first", torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 8, 3).padding(1)))),
-        second_(register_module("second", torch::nn::Conv2d(torch::nn::Conv2dOptions(8, 16, 3).padding(1)))),
+      : first_(register_module("first", torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 8, 3).stride(2).padding(1)))),
+        second_(register_module("second", torch::nn::Conv2d(torch::nn::Conv2dOptions(8, 16, 3).stride(2).padding(1)))),
         hidden_(register_module("hidden", torch::nn::Linear(16 * 7 * 7, 64))),
         output_(register_module("output", torch::nn::Linear(64, classes))) {}
 
   at::Tensor forward(at::Tensor const& inputs) override {
-    auto h = at::max_pool2d(at::relu(first_(inputs.view({-1, 1, 28, 28}))), 2);
-    h = at::max_pool2d(at::relu(second_(h)), 2);
+    auto h = at::relu(first_(inputs.view({-1, 1, 28, 28})));
+    h = at::relu(second_(h));
     h = at::relu(hidden_(h.flatten(1)));
     if (dropout > 0.0) h = at::dropout(h, dropout, is_training());
     return output_(h);

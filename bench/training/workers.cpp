@@ -36,6 +36,8 @@ struct child {
   } catch (std::exception const& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
     status = 1;
+  } catch (...) {
+    status = 1;
   }
   ::_exit(status);
 }
