@@ -10,9 +10,8 @@ namespace training {
 
 autotunenet::suggestions ours_pipeline(autotunenet::configuration start, ours_setting setting) {
   using namespace autotunenet;
-  auto space = start.space();
-  return bayesian(std::move(space), {.seed = setting.seed, .start = std::move(start)}) | every(20) |
-         anneal({.horizon = setting.horizon}) | range_test({.horizon = setting.horizon}) | guard();
+  settings const chosen{.tuning = {.objective = hook::step, .seed = setting.seed, .horizon = setting.horizon}};
+  return make_pipeline(chosen, std::move(start));
 }
 
 }  // namespace training
