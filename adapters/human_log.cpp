@@ -1,4 +1,6 @@
 module;
+#include <spdlog/logger.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <format>
@@ -6,8 +8,6 @@ module;
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <spdlog/logger.h>
 
 module autotunenet.journal;
 

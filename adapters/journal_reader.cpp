@@ -9,6 +9,7 @@ module;
 #include <format>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,8 +17,6 @@ module;
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "journal_format.hpp"
 
@@ -60,6 +59,8 @@ ordered_json parsed(std::string_view line) {
     return value;
   } catch (json::parse_error const& e) {
     bad("is not JSON (column {})", e.byte);
+  } catch (json::out_of_range const&) {
+    bad("holds a number that is out of range");
   }
 }
 
@@ -80,9 +81,10 @@ std::uint64_t count(ordered_json const& in, char const* key) {
 }
 std::int64_t whole(ordered_json const& in, char const* key) {
   ordered_json const& value = field(in, key);
-  bool const fits = value.is_number_unsigned()
-                        ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
-                        : value.is_number_integer();
+  bool const fits =
+      value.is_number_unsigned()
+          ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
+          : value.is_number_integer();
   if (!fits) bad("\"{}\" is {}, not a whole number", key, shown(value));
   return value.get<std::int64_t>();
 }
@@ -191,7 +193,8 @@ journal_entry entry_from(search_space const& space, ordered_json const& line) {
   }
   std::vector<double> const suggested = values_from(space, line, "suggested");
   for (std::size_t i = 0; i < suggested.size(); ++i) {
-    if (!space.contains(i, suggested[i])) bad("\"{}\" was suggested outside its bounds: {}", name_of(space[i]), suggested[i]);
+    if (!space.contains(i, suggested[i]))
+      bad("\"{}\" was suggested outside its bounds: {}", name_of(space[i]), suggested[i]);
   }
   made.suggested = configuration(space, suggested);
   if (line.contains("applied")) made.applied = values_from(space, line, "applied");

@@ -1,4 +1,9 @@
 module;
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cerrno>
@@ -12,6 +17,7 @@ module;
 #include <filesystem>
 #include <format>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,13 +25,6 @@ module;
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <nlohmann/json.hpp>
 
 #include "journal_format.hpp"
 
@@ -45,7 +44,8 @@ class line_file {
     int const how = append ? O_RDWR : O_WRONLY | O_EXCL;
     descriptor_ = ::open(name_.c_str(), how | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno == EEXIST) {
-      throw invalid_option(std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
+      throw invalid_option(
+          std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
     }
     if (descriptor_ < 0) fail("cannot be opened", errno);
     try {
@@ -87,7 +87,7 @@ class line_file {
   }
 
   void continue_from(std::filesystem::path const& file, search_space const& space) {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_, &status) != 0) fail("cannot be examined", errno);
     if (!S_ISREG(status.st_mode) || status.st_size == 0) return;
     search_space const before = [&] {
@@ -210,8 +210,8 @@ struct journal::state {
     } catch (nlohmann::json::exception const&) {
       throw invalid_option(std::format("journal {}: names, choices and metadata must be UTF-8", path.string()));
     }
-    throw invalid_option(std::format("journal {}: search space and metadata need more than {} bytes", path.string(),
-                                     longest_header));
+    throw invalid_option(
+        std::format("journal {}: search space and metadata need more than {} bytes", path.string(), longest_header));
   }
 
   void write_values(std::span<double const> values) {
@@ -243,7 +243,9 @@ struct journal::state {
     }
     line << R"(],"suggested":)";
     write_values(values);
-    auto const same = [](double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); };
+    auto const same = [](double a, double b) {
+      return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+    };
     if (!seen.applied.empty() && !std::ranges::equal(seen.applied, values, same)) {
       line << R"(,"applied":)";
       write_values(seen.applied);
@@ -256,7 +258,9 @@ struct journal::state {
     ++lines;
   }
 
-  void stop(std::string_view why) { error = std::format("journal {}: stopped after {} lines: {}", file.name(), lines, why); }
+  void stop(std::string_view why) {
+    error = std::format("journal {}: stopped after {} lines: {}", file.name(), lines, why);
+  }
 
   using clock = std::chrono::steady_clock;
   search_space space;

@@ -3,6 +3,7 @@ export module autotunenet;
 export import :acquisition;
 export import :anneal;
 export import :bayesian;
+export import :branch_test;
 export import :describe;
 export import :error;
 export import :every;

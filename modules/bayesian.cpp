@@ -42,6 +42,11 @@ gaussian_process make_surrogate(search_space const& space, bayesian_options cons
   return gaussian_process(std::move(made));
 }
 
+/// In few dimensions a search is done sooner.
+acquisition_options search_options(std::size_t dimensions, std::uint64_t seed) {
+  return {.seed = seed, .probes = dimensions == 1 ? 3U : 4U, .iterations = std::min<std::size_t>(5, 2 + dimensions)};
+}
+
 /// Looks near the incumbent and returns to it, by turns; the incumbent moves on evidence.
 class bayesian_tuner {
  public:
@@ -49,11 +54,12 @@ class bayesian_tuner {
       : space_(std::move(space)),
         caution_(checked(options, space_).caution),
         surrogate_(make_surrogate(space_, options)),
-        search_(space_, {.seed = options.seed, .probes = space_.size() == 1 ? std::size_t{3} : std::size_t{4}}),
+        search_(space_, search_options(space_.size(), options.seed)),
         random_{options.seed ^ 0x5bd1e9955bd1e995U},
         reach_(space_.size()),
         box_(space_.size()),
         incumbent_(space_.size()),
+        native_(space_.size()),
         applied_(space_.size()),
         before_(space_.size()),
         step_(space_.size()),
@@ -76,13 +82,14 @@ class bayesian_tuner {
       look();
     else
       stay_or_move();
-    for (std::size_t i = 0; i < space_.size(); ++i) next_.values.assign(i, space_.from_unit(i, candidate_[i]));
+    suggest();
     return next_;
   }
 
   void tell(observation const& seen) {
     std::span<double const> const native = applied_to(next_, seen);
     reach_.assign(space_, seen.within);
+    native_.assign(native.begin(), native.end());
     space_.to_unit(native, applied_);
     time_ += 1.0;
     if (seen.bad())
@@ -94,8 +101,20 @@ class bayesian_tuner {
   }
 
  private:
+  /// The candidate in native units. Where it is what ran last, to the last bit that: nothing is due.
+  void suggest() {
+    auto const same = [](double a, double b) { return std::abs(a - b) <= 1e-12; };
+    if (std::ranges::equal(candidate_, applied_, same)) {
+      next_.why = reason::hold;
+      next_.values.assign(native_);
+      return;
+    }
+    for (std::size_t i = 0; i < space_.size(); ++i) next_.values.assign(i, space_.from_unit(i, candidate_[i]));
+  }
+
   void fail() {
-    append(credit_.failure());
+    learn({.value = credit_.failure().value});
+    chained_ = false;
     credit_.forget_baseline();
     recovering_ = true;
     skipped_steps_ = 0.0;
@@ -113,17 +132,27 @@ class bayesian_tuner {
   }
 
   void measure(observation const& seen) {
-    if (recovering_ || time_ == 1.0) {
+    if (recovering_ || seen.relocated || time_ == 1.0) {
       incumbent_ = applied_;  // where training works is known better outside
       recovering_ = false;
+      turns_ = 0;
     }
     if (skipped_steps_ > 0.0 && applied_ != before_) credit_.forget_baseline();
     if (credit_.has_baseline()) {
       if (skipped_steps_ == 0.0) set_step();
       double const steps = (seen.steps > 0.0 ? seen.steps : 1.0) + skipped_steps_;
-      append(credit_.of(seen.metric, seen.noise, steps), step_);
+      detail::improvement::reward const reward = credit_.of(seen.metric, seen.noise, steps);
+      learn({.value = reward.value,
+             .noise = reward.noise,
+             .step = step_,
+             .metrics = 2,
+             .chained = chained_,
+             .shared_noise = reward.shared});
+      chained_ = true;
+      shared_noise_ += 0.1 * (reward.shared - shared_noise_);
     } else {
       credit_.baseline(seen.metric, seen.noise);
+      chained_ = false;
     }
     before_ = applied_;
     skipped_steps_ = 0.0;
@@ -133,8 +162,8 @@ class bayesian_tuner {
     for (std::size_t i = 0; i < step_.size(); ++i) step_[i] = space_.is_categorical(i) ? 0.0 : applied_[i] - before_[i];
   }
 
-  void append(detail::improvement::reward reward, std::span<double const> step = {}) {
-    surrogate_.append(applied_, time_, reward.value, reward.noise, step);
+  void learn(observed_worth const& seen) {
+    surrogate_.append(applied_, time_, seen);
     std::size_t const n = surrogate_.size();
     std::size_t const interval = n <= 16 ? 1 : n <= 32 ? 2 : 8;  // a little and often, at a cost that stays even
     if (n < 6 || ++since_learning_ < interval) return;
@@ -142,20 +171,39 @@ class bayesian_tuner {
     surrogate_.learn();
   }
 
-  /// A look walks outwards for as many turns as the reach needs to cross the trust region; more lead back.
+  /// A look walks outwards for as many turns as the reach needs to cross the trust region, and stays there; then the
+  /// incumbent has twice as many, since staying tells what a place is worth from what the move there did.
   bool turn_to_look() {
-    if (next_.number == 2 || recovering_) return false;
+    if (next_.number == 2 || recovering_) {
+      turns_ = 0;
+      looking_now_ = false;
+      return false;
+    }
+    if (looking_now_ && turns_ > 0 && turns_ <= staying_ && clearly_worse()) turns_ = 0;
     if (turns_ == 0) {
       looking_now_ = !looking_now_;
       moved_ = false;
-      turns_ = crossing();
+      staying_ = patience() - 1;
+      turns_ = crossing() + staying_;
       if (looking_now_)
         choose_dimensions();
-      else if (region_.radius <= detail::trust_region::narrowest)
-        turns_ *= 3;
+      else
+        turns_ *= region_.radius <= detail::trust_region::narrowest ? 4 : 2;
     }
     --turns_;
     return looking_now_;
+  }
+
+  /// Turns that one look deserves. However long a look, its improvements add up to one metric less another: where the
+  /// noise of metrics hides what configurations are worth, fewer and longer looks tell more.
+  std::size_t patience() const {
+    hyperparameters const& known = surrogate_.parameters();
+    return static_cast<std::size_t>(std::clamp(2.0 * std::hypot(known.metric, shared_noise_) / known.signal, 1.0, 4.0));
+  }
+
+  bool clearly_worse() const {
+    posterior const found = surrogate_.difference(candidate_);
+    return found.mean < -std::sqrt(found.variance);
   }
 
   std::size_t crossing() const {
@@ -203,10 +251,17 @@ class bayesian_tuner {
   }
 
   void look() {
+    if (turns_ < staying_) {
+      for (std::size_t i = 0; i < space_.size(); ++i) {
+        candidate_[i] = settle(space_, i, candidate_[i], reach_.lower[i], reach_.upper[i]);
+      }
+      next_.why = reason::explore;
+      return;
+    }
     enclose(true);
     search_(surrogate_, {.what = acquisition_rule::kind::expected_improvement}, incumbent_, box_.lower, box_.upper,
             candidate_);
-    next_.why = candidate_ == incumbent_ ? reason::hold : reason::explore;
+    next_.why = reason::explore;
   }
 
   void stay_or_move() {
@@ -224,7 +279,7 @@ class bayesian_tuner {
         candidate_[i] = settle(space_, i, incumbent_[i], reach_.lower[i], reach_.upper[i]);
       }
     }
-    next_.why = better ? reason::exploit : reason::hold;
+    next_.why = reason::exploit;
   }
 
   search_space space_;
@@ -236,7 +291,8 @@ class bayesian_tuner {
   detail::random_engine random_;
   unit_box reach_;
   unit_box box_;
-  std::vector<double> incumbent_;  // all in unit values
+  std::vector<double> incumbent_;  // in unit values, as what follows
+  std::vector<double> native_;     // applied, in native units
   std::vector<double> applied_;
   std::vector<double> before_;  // applied in the stretch before
   std::vector<double> step_;
@@ -245,8 +301,11 @@ class bayesian_tuner {
   suggestion next_;
   double time_ = 0.0;
   double skipped_steps_ = 0.0;
+  double shared_noise_ = 0.0;
   std::size_t since_learning_ = 0;
-  std::size_t turns_ = 0;
+  std::size_t turns_ = 0;    // left of the look or the stay
+  std::size_t staying_ = 0;  // of them, after the walk
+  bool chained_ = false;     // whether the newest reward ends in the baseline
   bool looking_now_ = false;
   bool moved_ = false;
   bool recovering_ = false;

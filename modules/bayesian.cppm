@@ -20,11 +20,24 @@ struct bayesian_options {
   double half_life = 64.0;
   /// How sure the surrogate must be, in standard deviations, that another configuration is better before it moves
   /// there; 0 follows the mean.
-  double caution = 0.5;
+  double caution = 0.75;
 };
 
-/// The default tuner: Bayesian optimization by a time-varying Gaussian process of what each configuration was worth,
-/// the improvement of the metric per step in units of recent improvements. Throws `invalid_option`.
+/// The default tuner: Bayesian optimization by a time-varying Gaussian process of what each configuration was worth.
+///
+/// What is learned is the improvement of the metric per step, in units of recent improvements, of the configuration
+/// that was *applied*: not the level of a metric that improves anyway. Scaling or shifting the metric changes nothing.
+/// What a move did at once is told apart from what staying is worth. A failed stretch counts as clearly worse than
+/// recent ones, and the next usable metric begins anew, as a baseline: whoever puts training state back should report
+/// the stretch before as failed. A skipped one counts for nothing.
+///
+/// Without evidence the tuner stays with its incumbent: the start, and after a failure what was applied when training
+/// went well again. It looks around it by turns, inside the reach and a trust region (Eriksson et al. 2019, TuRBO) and
+/// with some parameters at a time, by expected improvement over the incumbent, and moves it only where it is better by
+/// `caution` standard deviations of the joint posterior. Nothing is allocated per step, and no step costs more late in
+/// a run.
+///
+/// Throws `invalid_option`.
 suggestions bayesian(search_space space, bayesian_options options = {}, std::pmr::memory_resource* memory = nullptr);
 
 }  // namespace autotunenet

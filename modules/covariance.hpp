@@ -14,31 +14,44 @@ struct window_points {
   matrix step;
   vector time;
   vector value;
-  vector noise;  // variance
-  vector added;  // jitter
+  vector noise;    // variance
+  vector metrics;  // how many make up the value
+  vector shared;   // variance shared with the row before; below 0: they share nothing
+  vector added;    // jitter
 
   window_points(index rows, index dimensions)
-      : x(rows, dimensions), step(rows, dimensions), time(rows), value(rows), noise(rows), added(rows) {}
+      : x(rows, dimensions),
+        step(rows, dimensions),
+        time(rows),
+        value(rows),
+        noise(rows),
+        metrics(rows),
+        shared(rows),
+        added(rows) {}
   void copy_row(index from, index to) {
     x.row(to) = x.row(from);
     step.row(to) = step.row(from);
     time[to] = time[from];
     value[to] = value[from];
     noise[to] = noise[from];
+    metrics[to] = metrics[from];
+    shared[to] = shared[from];
     added[to] = added[from];
   }
 };
 
 /// The covariance of what a configuration is worth: constant^2 + signal^2 * Matern 5/2 * Hamming * forgetting.
 ///
-/// Logarithms of standard deviations and lengths, in this order: signal, noise, step, then one length per dimension.
+/// Logarithms of standard deviations and lengths, in this order: signal, noise, metric, step, then one length per
+/// dimension.
 struct covariance {
-  static constexpr index lengths = 3;
+  static constexpr index lengths = 4;
   static index count(index dimensions) { return lengths + dimensions; }
 
   double constant = 1.0;  // variances
   double signal = 1.0;
   double noise = 1.0;
+  double metric = 0.0;
   double step = 0.0;
   double decay = 0.0;  // per unit of time
   vector inverse_length;
@@ -73,16 +86,25 @@ struct covariance {
   double variance() const { return constant + signal; }
 };
 
-/// The row of the covariance of observations: the latent covariance and what the steps between configurations did at
-/// once.
-inline void add_steps(covariance const& prior, window_points const& points, index first, index n, index row,
-                      double* k) {
-  if (prior.step == 0.0) return;
+/// Makes the latent covariance of a row with `n` points from row `first`, in `k`, that of observations: adds what the
+/// steps between configurations did at once, and the noise that neighbours share. Row `row` is the newest, or in the
+/// range.
+inline void add_observation(covariance const& prior, window_points const& points, index first, index n, index row,
+                            double* k) {
   Eigen::Map<vector> kernel(k, n);
   for (index d = 0; d < points.step.cols(); ++d) {
     double const weight = prior.step * points.step(row, d);
     if (weight != 0.0) kernel += weight * points.step.col(d).segment(first, n);
   }
+  index const before = row - 1 - first;
+  if (before >= 0 && before < n && points.shared[row] >= 0.0) k[before] -= prior.metric + points.shared[row];
+  index const after = row + 1 - first;
+  if (after >= 0 && after < n && points.shared[row + 1] >= 0.0) k[after] -= prior.metric + points.shared[row + 1];
+}
+
+/// The noise on the diagonal.
+inline double own_noise(covariance const& prior, window_points const& points, index row) {
+  return prior.noise + points.noise[row] + prior.metric * points.metrics[row];
 }
 
 }  // namespace autotunenet::detail

@@ -10,8 +10,8 @@ namespace autotunenet {
 
 namespace {
 
-constexpr std::array all_reasons{reason::start,   reason::warm_up, reason::range_test, reason::explore,
-                                 reason::exploit, reason::anneal,  reason::hold,       reason::rollback,
+constexpr std::array all_reasons{reason::start,    reason::warm_up, reason::range_test, reason::explore,
+                                 reason::exploit,  reason::anneal,  reason::hold,       reason::rollback,
                                  reason::cooldown, reason::back_off};
 constexpr std::array all_outcomes{outcome::measured, outcome::failed, outcome::skipped};
 
@@ -27,28 +27,44 @@ std::optional<Value> find(std::array<Value, count> const& all, std::string_view 
 
 std::string_view to_string(event one) noexcept {
   switch (one) {
-    case event::none: return "none";
-    case event::clamped: return "clamped";
-    case event::rolled_back: return "rolled back";
-    case event::backed_off: return "backed off";
-    case event::cooldown_began: return "cooldown began";
-    case event::cooldown_ended: return "cooldown ended";
-    case event::warm_up_ended: return "warm-up ended";
-    case event::range_test_began: return "range test began";
-    case event::range_test_ended: return "range test ended";
-    case event::regressed: return "regressed";
-    case event::failed: return "failed";
-    case event::became_good: return "became good";
-    case event::rebased: return "rebased";
+    case event::none:
+      return "none";
+    case event::clamped:
+      return "clamped";
+    case event::rolled_back:
+      return "rolled back";
+    case event::backed_off:
+      return "backed off";
+    case event::cooldown_began:
+      return "cooldown began";
+    case event::cooldown_ended:
+      return "cooldown ended";
+    case event::warm_up_ended:
+      return "warm-up ended";
+    case event::range_test_began:
+      return "range test began";
+    case event::range_test_ended:
+      return "range test ended";
+    case event::regressed:
+      return "regressed";
+    case event::failed:
+      return "failed";
+    case event::became_good:
+      return "became good";
+    case event::rebased:
+      return "rebased";
   }
   return "several";
 }
 
 std::string_view to_string(outcome result) noexcept {
   switch (result) {
-    case outcome::measured: return "measured";
-    case outcome::failed: return "failed";
-    case outcome::skipped: return "skipped";
+    case outcome::measured:
+      return "measured";
+    case outcome::failed:
+      return "failed";
+    case outcome::skipped:
+      return "skipped";
   }
   return "unknown";
 }

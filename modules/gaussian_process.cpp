@@ -82,7 +82,8 @@ struct gaussian_process::implementation {
     prior.inverse_length.resize(dimensions);
     given.signal = climb.typical(0);
     given.noise = climb.typical(1);
-    given.step = climb.typical(2);
+    given.metric = climb.typical(2);
+    given.step = climb.typical(3);
     for (index d = 0; d < dimensions; ++d) given.length.push_back(climb.typical(detail::covariance::lengths + d));
     use();
   }
@@ -93,6 +94,7 @@ struct gaussian_process::implementation {
   void use() {
     prior.signal = given.signal * given.signal;
     prior.noise = given.noise * given.noise;
+    prior.metric = given.metric * given.metric;
     prior.step = given.step * given.step;
     for (index d = 0; d < dimensions; ++d) prior.inverse_length[d] = 1.0 / given.length[static_cast<std::size_t>(d)];
   }
@@ -106,8 +108,8 @@ struct gaussian_process::implementation {
       index const row = first() + j;
       double* const column = &lower(j, j);
       covariances(row, size() - j, &points.x(row, 0), rows, points.time[row], column);
-      detail::add_steps(prior, points, row, size() - j, row, column);
-      column[0] += prior.noise + points.noise[row];
+      detail::add_observation(prior, points, row, size() - j, row, column);
+      column[0] += detail::own_noise(prior, points, row);
     }
   }
 
@@ -129,21 +131,23 @@ struct gaussian_process::implementation {
     factor.compact();
   }
 
-  void append(std::span<double const> x, double time, double value, double noise, std::span<double const> step) {
+  void append(std::span<double const> x, double time, observed_worth const& seen) {
     make_room();
     index const row = first() + size();
     points.x.row(row) = view(x).transpose();
-    if (step.empty())
+    if (seen.step.empty())
       points.step.row(row).setZero();
     else
-      points.step.row(row) = view(step).transpose();
+      points.step.row(row) = view(seen.step).transpose();
     points.time[row] = now = time;
-    points.value[row] = value;
-    points.noise[row] = noise * noise;
+    points.value[row] = seen.value;
+    points.noise[row] = seen.noise * seen.noise;
+    points.metrics[row] = static_cast<double>(seen.metrics);
+    points.shared[row] = seen.chained ? seen.shared_noise * seen.shared_noise : -1.0;
     covariances(first(), size(), x.data(), 1, time, kernel.data());
-    detail::add_steps(prior, points, first(), size(), row, kernel.data());
+    detail::add_observation(prior, points, first(), size(), row, kernel.data());
     double const diagonal =
-        prior.variance() + prior.step * points.step.row(row).squaredNorm() + prior.noise + points.noise[row];
+        prior.variance() + prior.step * points.step.row(row).squaredNorm() + detail::own_noise(prior, points, row);
     points.added[row] = factor.append(kernel.head(size()), diagonal);
     solved_alpha = false;
   }
@@ -262,13 +266,15 @@ struct gaussian_process::implementation {
     log_likelihood(gradient.data());
     logs[0] = std::log(std::max(given.signal, 1e-6));
     logs[1] = std::log(std::max(given.noise, 1e-6));
-    logs[2] = std::log(std::max(given.step, 1e-6));
+    logs[2] = std::log(std::max(given.metric, 1e-6));
+    logs[3] = std::log(std::max(given.step, 1e-6));
     for (index d = 0; d < dimensions; ++d)
       logs[detail::covariance::lengths + d] = std::log(given.length[static_cast<std::size_t>(d)]);
     climb.climb(logs, gradient, rate);
     given.signal = std::exp(logs[0]);
     given.noise = std::exp(logs[1]);
-    given.step = std::exp(logs[2]);
+    given.metric = std::exp(logs[2]);
+    given.step = std::exp(logs[3]);
     for (index d = 0; d < dimensions; ++d)
       given.length[static_cast<std::size_t>(d)] = std::exp(logs[detail::covariance::lengths + d]);
     use();
@@ -309,9 +315,8 @@ double gaussian_process::value(std::size_t i) const noexcept {
   return all_->points.value[all_->first() + static_cast<index>(i)];
 }
 
-void gaussian_process::append(std::span<double const> x, double time, double value, double noise,
-                              std::span<double const> step) {
-  all_->append(x, time, value, noise, step);
+void gaussian_process::append(std::span<double const> x, double time, observed_worth seen) {
+  all_->append(x, time, seen);
 }
 void gaussian_process::values(std::span<double const> all) {
   all_->points.value.segment(all_->first(), all_->size()) = view(all);
@@ -322,10 +327,10 @@ void gaussian_process::clear() noexcept { all_->factor.clear(); }
 hyperparameters const& gaussian_process::parameters() const noexcept { return all_->given; }
 void gaussian_process::parameters(hyperparameters const& given) {
   auto const fine = [](double value) { return std::isfinite(value) && value >= 0.0; };
-  if (!fine(given.signal) || !fine(given.noise) || !fine(given.step)) {
-    throw invalid_option(
-        std::format("hyperparameters: signal = {}, noise = {} and step = {} must be finite and not below 0",
-                    given.signal, given.noise, given.step));
+  if (!fine(given.signal) || !fine(given.noise) || !fine(given.metric) || !fine(given.step)) {
+    throw invalid_option(std::format(
+        "hyperparameters: signal = {}, noise = {}, metric = {} and step = {} must be finite and not below 0",
+        given.signal, given.noise, given.metric, given.step));
   }
   if (given.length.size() != dimensions()) {
     throw invalid_option(

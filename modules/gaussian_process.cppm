@@ -13,7 +13,8 @@ export namespace autotunenet {
 /// Standard deviations and length scales of a Gaussian process.
 struct hyperparameters {
   double signal = 1.0;  ///< of what configurations are worth
-  double noise = 0.5;   ///< of an observation, beside the noise given with it
+  double noise = 0.4;   ///< of an observation, beside the noise given with it
+  double metric = 0.4;  ///< of each of the metrics that an observation is the difference of
   double step = 0.5;    ///< per unit of the cube, of what a step between configurations does at once
   /// Per dimension: the length scale in the unit cube; of a categorical one, theta: two categories correlate by
   /// exp(-1/theta).
@@ -30,6 +31,17 @@ struct gaussian_process_options {
   std::size_t subset = 64;  ///< newest observations that hyperparameters are learned from
 };
 
+/// What was observed of a configuration.
+struct observed_worth {
+  double value = 0.0;
+  double noise = 0.0;  ///< its own standard error
+  std::span<double const>
+      step{};                 ///< how the configuration was moved to get there, in the unit cube; empty: not at all
+  unsigned metrics = 0;       ///< measured metrics that it is made of: 2 for the improvement from one to the next
+  bool chained = false;       ///< whether the first of them is the last of the observation before
+  double shared_noise = 0.0;  ///< the part of `noise` that this shared metric brought in
+};
+
 struct posterior {
   double mean = 0.0;
   double variance = 0.0;
@@ -42,7 +54,9 @@ struct posterior {
 /// the kernel of time is that of Bogunovic, Scarlett and Cevher (2016), "Time-varying Gaussian process bandit
 /// optimization", equation 5, with (1 - epsilon)^(1/2) = 2^(-1/half_life); that of categories is Ru et al. (2020),
 /// equation 3. The linear term, w ~ N(0, step^2 I), takes up what the move to x did at once, which is not what staying
-/// there is worth.
+/// there is worth. The noise of successive improvements is correlated: a metric measured too low makes the improvement
+/// before it too large and the one after it too small, so neighbours in a chain have covariance -(metric^2 +
+/// shared_noise^2).
 ///
 /// Appending and forgetting take O(n^2); nothing is allocated after construction. Not thread-safe, reading included.
 class gaussian_process {
@@ -61,10 +75,9 @@ class gaussian_process {
   /// Value i, 0 the oldest. @pre i < size()
   double value(std::size_t i) const noexcept;
 
-  /// Adds an observation at a time not before the newest; drops the oldest where the window is full. `noise` is its own
-  /// standard error. An empty `step` is none. @pre all finite, spans of `dimensions()` values
-  void append(std::span<double const> x, double time, double value, double noise = 0.0,
-              std::span<double const> step = {});
+  /// Adds an observation at a time not before the newest; drops the oldest where the window is full.
+  /// @pre all finite, spans of `dimensions()` values
+  void append(std::span<double const> x, double time, observed_worth seen);
   /// Replaces all values, oldest first. @pre size() values
   void values(std::span<double const> all);
   void clear() noexcept;
@@ -89,7 +102,8 @@ class gaussian_process {
                        std::span<double> variance_gradient = {}) const;
 
   /// Log marginal likelihood of the newest observations, at most `subset`, and its gradient with respect to the
-  /// logarithms of signal, noise, step and the lengths, in this order. (Rasmussen and Williams 2006, equation 5.9.)
+  /// logarithms of signal, noise, metric, step and the lengths, in this order. (Rasmussen and Williams 2006,
+  /// equation 5.9.)
   double log_likelihood(std::span<double> gradient = {}) const;
   /// One step of Adam up the log posterior of the hyperparameters given the newest observations, inside their bounds,
   /// and refactorises: to be called a little and often. Lengths have priors that favour smoothness, the more so the

@@ -19,8 +19,9 @@ class hyperparameter_prior {
         first_moment_(vector::Zero(location_.size())),
         second_moment_(vector::Zero(location_.size())) {
     set(0, 1.0, 0.75, 0.05, 10.0);
-    set(1, 0.5, 1.0, 1e-3, 10.0);
-    set(2, 0.5, 1.5, 1e-3, 100.0);
+    set(1, 0.4, 1.0, 1e-3, 10.0);
+    set(2, 0.4, 1.0, 1e-3, 10.0);
+    set(3, 0.5, 1.5, 1e-3, 100.0);
     double const typical = 0.5 * std::sqrt(static_cast<double>(dimensions));
     for (index d = 0; d < dimensions; ++d) {
       if (categorical[d])

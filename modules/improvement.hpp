@@ -15,7 +15,8 @@ class improvement {
 
   struct reward {
     double value = 0.0;
-    double noise = 0.0;  ///< standard error
+    double noise = 0.0;   ///< standard error, of both metrics
+    double shared = 0.0;  ///< standard error of the first of them, that of the baseline
   };
 
   bool has_baseline() const noexcept { return known_; }
@@ -31,12 +32,15 @@ class improvement {
   reward of(double metric, double noise, double steps) noexcept {
     constexpr double huge = 1e150;  // keeps the arithmetic of absurd metrics finite
     double const rate = std::clamp((metric_ - metric) / steps, -huge, huge);
-    double const error = noise > 0.0 && noise_ > 0.0 ? std::hypot(noise, noise_) / steps : 0.0;
+    bool const told = noise > 0.0 && noise_ > 0.0;
+    double const error = told ? std::hypot(noise, noise_) / steps : 0.0;
+    double const shared = told ? noise_ / steps : 0.0;
     baseline(metric, noise);
     rates_[seen_++ % recall] = std::abs(rate);
     double const unit = median(rates_);
-    if (!(unit > 0.0)) return keep({rate == 0.0 ? 0.0 : std::copysign(most, rate), 0.0});
-    return keep({std::clamp(rate / unit, -most, most), std::min(error / unit, most)});
+    if (!(unit > 0.0)) return keep({.value = rate == 0.0 ? 0.0 : std::copysign(most, rate)});
+    double const scale = error / unit > most ? most / error : 1.0 / unit;
+    return keep({std::clamp(rate / unit, -most, most), error * scale, shared * scale});
   }
 
   /// Clearly worse than anything that went well lately.
@@ -44,7 +48,7 @@ class improvement {
     std::size_t const n = std::min(given_, recall);
     double const worst =
         n == 0 ? 0.0 : *std::min_element(rewards_.begin(), rewards_.begin() + static_cast<std::ptrdiff_t>(n));
-    return {std::min(worst, 0.0) - 1.0, 0.0};
+    return {.value = std::min(worst, 0.0) - 1.0};
   }
 
  private:

@@ -46,8 +46,8 @@ class marginal_likelihood {
       double* const column = &k(j, j);
       prior.evaluate(points, first + j, n - j, &points.x(first + j, 0), points.x.outerStride(), points.time[first + j],
                      column, &slope_(j, j), work_.data());
-      add_steps(prior, points, first + j, n - j, first + j, column);
-      k(j, j) += prior.noise + points.noise[first + j];
+      add_observation(prior, points, first + j, n - j, first + j, column);
+      k(j, j) += own_noise(prior, points, first + j);
     }
   }
 
@@ -78,14 +78,16 @@ class marginal_likelihood {
       double const step = points.step.row(first + j).squaredNorm();
       gradient[0] += own * prior.signal;
       gradient[1] += own * prior.noise;
-      gradient[2] += own * prior.step * step;
+      gradient[2] += own * prior.metric * points.metrics[first + j];
+      gradient[3] += own * prior.step * step;
       if (below == 0) continue;
       index const from = first + j + 1;
       auto weight = Eigen::Map<Eigen::ArrayXd>(work_.data(), below);
       auto term = Eigen::Map<Eigen::ArrayXd>(work_.data() + work_.rows() * work_.cols() / 3, below);
       weight = alpha_[j] * alpha_.segment(j + 1, below).array() - inverse_.col(j).segment(j + 1, below).array();
+      if (points.shared[from] >= 0.0) gradient[2] -= 2.0 * weight[0] * prior.metric;
       for (index d = 0; d < dimensions_; ++d) {
-        gradient[2] += 2.0 * prior.step * points.step(first + j, d) *
+        gradient[3] += 2.0 * prior.step * points.step(first + j, d) *
                        (weight * points.step.col(d).segment(from, below).array()).sum();
       }
       pair_terms(prior, points, j, first, below, weight, term, gradient);

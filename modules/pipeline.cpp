@@ -15,6 +15,9 @@ namespace autotunenet {
 
 namespace {
 
+// The part of the horizon in which the learning rate rises: first steps are the most fragile.
+constexpr double rise = 0.02;
+
 suggestions make_tuner(settings const& given, search_space const& space, configuration start,
                        std::pmr::memory_resource* memory) {
   std::uint64_t const seed = given.tuning.seed;
@@ -45,7 +48,8 @@ std::vector<real const*> meant_by(std::string const& name, search_space const& s
 suggestions make_pipeline(settings const& given, configuration start, std::pmr::memory_resource* memory) {
   check(given);
   if (!given.parameters && start.empty()) {
-    throw invalid_option("[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
+    throw invalid_option(
+        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
   }
   search_space const space = given.parameters ? *given.parameters : start.space();
   if (start.empty()) start = space.center();
@@ -58,17 +62,19 @@ suggestions make_pipeline(settings const& given, configuration start, std::pmr::
   suggestions made = make_tuner(given, space, std::move(start), memory);
   if (std::size_t const stride = tuning_stride(given); stride > 1) made = std::move(made) | every(stride, memory);
   if (given.metrics.smoothing_window > 1) {
-    made = std::move(made) |
-           smooth({.window = given.metrics.smoothing_window, .kind = given.metrics.smoothing}, memory);
+    made =
+        std::move(made) | smooth({.window = given.metrics.smoothing_window, .kind = given.metrics.smoothing}, memory);
   }
   if (t.anneal != annealing::none) {
     for (real const* rate : rates) {
-      made = std::move(made) | anneal({.parameter = rate->name, .horizon = t.horizon, .shape = t.anneal}, memory);
+      made = std::move(made) |
+             anneal({.parameter = rate->name, .horizon = t.horizon, .shape = t.anneal, .rise = rise}, memory);
     }
   }
   bool const sweep = t.range_test && (t.horizon > 0 || t.objective == hook::step);
   if (sweep && rates.size() == 1 && rates.front()->spacing == scale::log) {
-    made = std::move(made) | range_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory);
+    made = std::move(made) | branch_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory) |
+           range_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory);
   }
   made = std::move(made) | guard(guard_from(given), memory);
   if (t.direction == goal::maximize) made = std::move(made) | maximize(memory);

@@ -40,7 +40,8 @@ std::string message(std::string const& file, std::vector<settings_problem> const
   std::string text;
   for (settings_problem const& p : problems) {
     if (!text.empty()) text += '\n';
-    text += p.line == 0 ? std::format("{}: {}", file, p.text) : std::format("{}:{}:{}: {}", file, p.line, p.column, p.text);
+    text +=
+        p.line == 0 ? std::format("{}: {}", file, p.text) : std::format("{}:{}:{}: {}", file, p.line, p.column, p.text);
   }
   return text;
 }
@@ -104,9 +105,9 @@ class settings_reader {
     if (!known) {
       bool const table = section.value->is_table();
       std::string const home = table ? std::string() : home_of(section.name(), "");
-      problems_.add(section.place(), std::format("{} {}{}", table ? "unknown section" : "key outside of any section:",
-                                                 shown(section.name()),
-                                                 home.empty() ? did_you_mean(section.name(), sections) : home));
+      problems_.add(section.place(),
+                    std::format("{} {}{}", table ? "unknown section" : "key outside of any section:",
+                                shown(section.name()), home.empty() ? did_you_mean(section.name(), sections) : home));
       return;
     }
     auto const* table = section.value->as_table();
@@ -162,7 +163,8 @@ class settings_reader {
       places_.emplace_back(&key, entry.place());
       return;
     }
-    std::string why = std::format("{} is {}; allowed: {}", shown(*entry.value), kind_of(*entry.value), allowed_text(key));
+    std::string why =
+        std::format("{} is {}; allowed: {}", shown(*entry.value), kind_of(*entry.value), allowed_text(key));
     if (value || (key.kind == setting_kind::whole && entry.value->is_integer()))
       why = std::format("{} is not allowed; allowed: {}", shown(*entry.value), allowed_text(key));
     else if (key.kind == setting_kind::choice && entry.value->is_string())
@@ -265,7 +267,8 @@ settings parse_settings(std::string_view text, std::string_view name) {
   }
   if (reader.problems().count() > 0) {
     std::vector<settings_problem> found;
-    for (auto& p : std::move(reader.problems()).sorted()) found.push_back({p.place.line, p.place.column, std::move(p.text)});
+    for (auto& p : std::move(reader.problems()).sorted())
+      found.push_back({p.place.line, p.place.column, std::move(p.text)});
     throw settings_error(std::string(name), std::move(found));
   }
   return made;

@@ -111,10 +111,11 @@ using enum setting_kind;
 constexpr std::array table{
     among(tuning<&tuning_settings::tuner>("tuner", choice, "What suggests the next configuration."), tuners),
     among(tuning<&tuning_settings::direction>("direction", choice, "Which way the metric should go."), directions),
-    among(tuning<&tuning_settings::objective>("objective", choice,
-                                              "The hook whose metric is tuned for; each of its calls is an observation. "
-                                              "\"first\": whichever is called first."),
-          objectives),
+    among(
+        tuning<&tuning_settings::objective>("objective", choice,
+                                            "The hook whose metric is tuned for; each of its calls is an observation. "
+                                            "\"first\": whichever is called first."),
+        objectives),
     limited(tuning<&tuning_settings::seed>("seed", whole, "The same seed and observations give the same suggestions."),
             whole_limits{.max = 9'223'372'036'854'775'807}),
     else_means(limited(tuning<&tuning_settings::tune_n_steps>("tune_n_steps", whole,
@@ -134,22 +135,25 @@ constexpr std::array table{
                 "max_delta", number, "The largest step of one suggestion, as a fraction of the value before."),
             number_limits{.above = 0.0}),
     tuning<&tuning_settings::learning_rate>(
-        "learning_rate", word, "The parameter that is annealed, range-tested, and lowered when training is in trouble."),
-    among(tuning<&tuning_settings::anneal>("anneal", choice,
-                                           "The shape by which the learning rate falls, over the horizon or by plateaus."),
+        "learning_rate", word,
+        "The parameter that is annealed, range-tested, and lowered when training is in trouble."),
+    among(tuning<&tuning_settings::anneal>(
+              "anneal", choice, "The shape by which the learning rate falls, over the horizon or by plateaus."),
           shapes),
     tuning<&tuning_settings::range_test>(
-        "range_test", flag, "Sweep the learning rate first, undone afterwards, where the trainer can put its state back."),
+        "range_test", flag,
+        "Sweep the learning rate first, undone afterwards, where the trainer can put its state back."),
     limited(metrics<&metric_settings::smoothing_window>("smoothing_window", whole,
                                                         "Metrics averaged before the tuner sees them."),
             whole_limits{.min = 1, .max = 4096}),
     among(metrics<&metric_settings::smoothing>("smoothing", choice, "How those metrics weigh in the average."),
           averages),
-    stability<&stability_settings::enabled>(
-        "enabled", flag, "Whether metrics are judged; failures (NaN, infinity) act all the same."),
-    limited(stability<&stability_settings::max_regression>(
-                "max_regression", number, "The fraction of what was gained that may be lost before it is a regression."),
-            number_limits{.least = 0.0}),
+    stability<&stability_settings::enabled>("enabled", flag,
+                                            "Whether metrics are judged; failures (NaN, infinity) act all the same."),
+    limited(
+        stability<&stability_settings::max_regression>(
+            "max_regression", number, "The fraction of what was gained that may be lost before it is a regression."),
+        number_limits{.least = 0.0}),
     limited(stability<&stability_settings::window>("window", whole, "Metrics averaged for the regression test."),
             whole_limits{.min = 1, .max = 4096}),
     limited(stability<&stability_settings::patience>("patience", whole, "Regressions in a row before a rollback."),

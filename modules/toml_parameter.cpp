@@ -21,7 +21,8 @@ namespace {
 constexpr std::size_t most_parameters = 1024;
 constexpr std::size_t most_choices = 1024;
 constexpr std::size_t longest_name = 256;
-constexpr std::string_view how_to_write = "a range is written { min = 1e-4, max = 0.1 }, categories { choices = [...] }";
+constexpr std::string_view how_to_write =
+    "a range is written { min = 1e-4, max = 0.1 }, categories { choices = [...] }";
 
 class parameter_reader {
  public:
@@ -39,7 +40,8 @@ class parameter_reader {
     } else if (auto const* list = entry_.value->as_array()) {
       complain(place(*entry_.value), std::format("{} is a list; {}", shown(*list), spellings(*list)));
     } else {
-      complain(place(*entry_.value), std::format("{} is {}; {}", shown(*entry_.value), kind_of(*entry_.value), how_to_write));
+      complain(place(*entry_.value),
+               std::format("{} is {}; {}", shown(*entry_.value), kind_of(*entry_.value), how_to_write));
     }
     if (problems_.count() > before || problems_.full()) return std::nullopt;
     return std::move(made_);
@@ -112,11 +114,13 @@ class parameter_reader {
       for (std::size_t i = 0; i < words.size(); ++i) {
         if (text->get() == words[i]) return i;
       }
-      complain(place(*value), std::format("{} = {} is not known{}", key, shown(*value), did_you_mean(text->get(), words)));
+      complain(place(*value),
+               std::format("{} = {} is not known{}", key, shown(*value), did_you_mean(text->get(), words)));
     } else {
       std::string list;
       for (std::string_view const w : words) list += std::format("{}\"{}\"", list.empty() ? "" : ", ", w);
-      complain(place(*value), std::format("{} = {} is {}; allowed: one of {}", key, shown(*value), kind_of(*value), list));
+      complain(place(*value),
+               std::format("{} = {} is {}; allowed: one of {}", key, shown(*value), kind_of(*value), list));
     }
     return 0;
   }
@@ -147,18 +151,20 @@ class parameter_reader {
       made_.what = toml_parameter::kind::integer;
       for (auto const& [node, key] : {std::pair{min_, "min"}, std::pair{max_, "max"}}) {
         if (!node->is_integer())
-          return complain(place(*node), std::format("{} = {} is {}; with type = \"integer\" allowed: a whole number", key,
-                                                    shown(*node), kind_of(*node)));
+          return complain(place(*node), std::format("{} = {} is {}; with type = \"integer\" allowed: a whole number",
+                                                    key, shown(*node), kind_of(*node)));
+        if (!real_number(*node, key)) return;
       }
       made_.whole_min = min_->as_integer()->get();
       made_.whole_max = max_->as_integer()->get();
       return;
     }
     if (both_whole && !type_) {
-      return complain(made_.place,
-                      std::format("min = {0} and max = {1} are both whole, so say which is meant: type = \"integer\" or "
-                                  "type = \"real\"",
-                                  shown(*min_), shown(*max_)));
+      return complain(
+          made_.place,
+          std::format("min = {0} and max = {1} are both whole, so say which is meant: type = \"integer\" or "
+                      "type = \"real\"",
+                      shown(*min_), shown(*max_)));
     }
     auto const low = real_number(*min_, "min");
     auto const high = real_number(*max_, "max");
@@ -192,8 +198,8 @@ class parameter_reader {
 std::vector<toml_parameter> read_toml_parameters(toml::table const& section, toml_problems& problems) {
   std::vector<toml_parameter> made;
   if (section.empty() || section.size() > most_parameters) {
-    problems.add(section.source().begin, std::format("[parameters]: holds {} parameters; allowed: 1 to {}",
-                                                     section.size(), most_parameters));
+    problems.add(section.source().begin,
+                 std::format("[parameters]: holds {} parameters; allowed: 1 to {}", section.size(), most_parameters));
     return made;
   }
   for (toml_entry const& entry : in_file_order(section)) {

@@ -2,9 +2,8 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <toml++/toml.hpp>
+#include <vector>
 
 namespace autotunenet {
 

@@ -20,7 +20,8 @@ struct tpe_options {
 };
 
 /// Tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS 24, section 4), on the metric as it is: for
-/// searches in which every trial starts afresh. Throws `invalid_option`.
+/// searches in which every trial starts afresh. Each parameter has densities of its own. A failed trial is worse than
+/// any other, a skipped one is not counted. Throws `invalid_option`.
 suggestions tpe(search_space space, tpe_options options = {}, std::pmr::memory_resource* memory = nullptr);
 
 }  // namespace autotunenet

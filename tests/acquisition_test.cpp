@@ -19,18 +19,19 @@ constexpr acquisition_rule mean_only{.what = acquisition_rule::kind::confidence_
 constexpr acquisition_rule improvement{};
 
 /// A surrogate that knows `worth` well at many points of the space.
-template <class Worth>
-gaussian_process taught(search_space const& space, Worth worth, std::size_t n = 200) {
+template <class Goodness>
+gaussian_process taught(search_space const& space, Goodness goodness, std::size_t n = 200) {
   std::vector<bool> categorical;
   for (std::size_t i = 0; i < space.size(); ++i) categorical.push_back(space.is_categorical(i));
   gaussian_process made({.categorical = categorical, .capacity = n, .constant = 1.0});
-  hyperparameters known{.signal = 2.0, .noise = 0.01, .step = 0.0, .length = std::vector<double>(space.size(), 0.5)};
+  hyperparameters known{
+      .signal = 2.0, .noise = 0.01, .metric = 0.0, .step = 0.0, .length = std::vector<double>(space.size(), 0.5)};
   made.parameters(known);
   support::noise random{9};
   std::vector<double> x(space.size());
   for (std::size_t k = 0; k < n; ++k) {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = space.to_unit(i, space.from_unit(i, random.uniform()));
-    made.append(x, 0.0, worth(x));
+    made.append(x, 0.0, {.value = goodness(x)});
   }
   return made;
 }

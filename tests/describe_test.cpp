@@ -17,7 +17,7 @@ TEST_CASE("every event has a name of its own that reads back") {
     bits |= bit;
     CHECK(event_named(to_string(one)) == one);
   }
-  CHECK((bits & (bits + 1)) == 0);  // no event in between is left out
+  CHECK((bits & (bits + 1)) == 0);                              // no event in between is left out
   CHECK(to_string(static_cast<event>(bits + 1)) == "several");  // and none after
   CHECK_FALSE(event_named("rolled_back"));
   CHECK_FALSE(event_named(""));

@@ -29,13 +29,14 @@ Approx near(double value) { return Approx(value).epsilon(1e-9).margin(1e-9); }
 
 gaussian_process plain(std::size_t capacity = 6) {
   gaussian_process made({.categorical = {false, false}, .capacity = capacity, .constant = 0.8});
-  made.parameters({.signal = 1.3, .noise = 0.3, .step = 0.0, .length = {0.4, 0.7}});
+  made.parameters({.signal = 1.3, .noise = 0.3, .metric = 0.0, .step = 0.0, .length = {0.4, 0.7}});
   return made;
 }
 
 gaussian_process fitted() {
   gaussian_process made = plain();
-  for (std::size_t i = 0; i < inputs.size(); ++i) made.append(inputs[i], 0.0, targets[i], errors[i]);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    made.append(inputs[i], 0.0, {.value = targets[i], .noise = errors[i]});
   return made;
 }
 
@@ -43,25 +44,32 @@ gaussian_process fitted() {
 constexpr std::array<double, 3> choices{1. / 6, .5, 5. / 6};
 gaussian_process full() {
   gaussian_process made({.categorical = {false, true}, .capacity = 6, .half_life = 5.0, .constant = 0.8});
-  made.parameters({.signal = 1.3, .noise = 0.3, .step = 0.5, .length = {0.4, 0.8}});
+  made.parameters({.signal = 1.3, .noise = 0.3, .metric = 0.0, .step = 0.5, .length = {0.4, 0.8}});
   constexpr std::array<double, 6> times{1, 2, 3, 4, 6, 7};
   constexpr std::array<std::size_t, 6> chosen{0, 1, 1, 0, 2, 1};
   constexpr std::array<double, 6> steps{0, .3, .35, .15, -.4, -.45};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    made.append(point{inputs[i][0], choices[chosen[i]]}, times[i], targets[i], errors[i], point{steps[i], 0.0});
+    made.append(point{inputs[i][0], choices[chosen[i]]}, times[i],
+                {.value = targets[i], .noise = errors[i], .step = point{steps[i], 0.0}});
   }
   made.look_at(8.0);
   return made;
 }
 
-gaussian_process random_process(std::size_t dimensions, std::size_t n, std::size_t capacity, bool steps) {
+gaussian_process random_process(std::size_t dimensions, std::size_t n, std::size_t capacity, bool chained) {
   gaussian_process made({.categorical = std::vector<bool>(dimensions, false), .capacity = capacity, .half_life = 40.0});
   support::noise random{11};
   std::vector<double> x(dimensions), step(dimensions);
   for (std::size_t i = 0; i < n; ++i) {
     for (double& value : x) value = random.uniform();
-    for (double& value : step) value = steps ? random.normal() : 0.0;
-    made.append(x, static_cast<double>(i), std::sin(6.0 * x[0]) + 0.3 * random.normal(), 0.1 * random.uniform(), step);
+    for (double& value : step) value = chained ? random.normal() : 0.0;
+    made.append(x, static_cast<double>(i),
+                {.value = std::sin(6.0 * x[0]) + 0.3 * random.normal(),
+                 .noise = 0.1 * random.uniform(),
+                 .step = step,
+                 .metrics = chained ? 2U : 0U,
+                 .chained = chained && i % 5 != 0,
+                 .shared_noise = 0.02});
   }
   return made;
 }
@@ -150,14 +158,19 @@ TEST_CASE("gradients of the posterior are those of finite differences") {
 
 TEST_CASE("the gradient of the likelihood is that of finite differences") {
   gaussian_process process = full();
-  hyperparameters const at = process.parameters();
-  std::array<double, 5> slope{};
+  process.append(point{0.3, choices[0]}, 8.0, {.value = 0.4, .noise = 0.2, .metrics = 2});
+  process.append(point{0.6, choices[1]}, 9.0,
+                 {.value = 1.4, .noise = 0.2, .metrics = 2, .chained = true, .shared_noise = 0.1});
+  hyperparameters at = process.parameters();
+  at.metric = 0.35;
+  process.parameters(at);
+  std::array<double, 6> slope{};
   process.log_likelihood(slope);
   constexpr double h = 1e-5;
   for (std::size_t k = 0; k < slope.size(); ++k) {
     auto const moved = [&](double by) {
       hyperparameters to = at;
-      std::array<double*, 5> const all{&to.signal, &to.noise, &to.step, &to.length[0], &to.length[1]};
+      std::array<double*, 6> const all{&to.signal, &to.noise, &to.metric, &to.step, &to.length[0], &to.length[1]};
       *all[k] *= std::exp(by);
       process.parameters(to);
       return process.log_likelihood();
@@ -166,6 +179,17 @@ TEST_CASE("the gradient of the likelihood is that of finite differences") {
     CHECK(slope[k] == Approx(expected).epsilon(1e-6).margin(1e-7));
     CHECK(std::abs(expected) > 1e-3);
   }
+}
+
+// By hand: the sum of three improvements in a chain is the first metric less the last, so its noise is that of two
+// metrics.
+TEST_CASE("the noise of improvements in a chain cancels in their sum") {
+  gaussian_process process({.categorical = {false}, .capacity = 4, .constant = 1000.0});
+  process.parameters({.signal = 0.0, .noise = 0.0, .metric = 0.5, .step = 0.0, .length = {1.0}});
+  for (int i = 0; i < 3; ++i) process.append(std::array{0.5}, i, {.value = 1.0, .metrics = 2, .chained = i > 0});
+  // With a flat prior the variance of the mean is that of generalised least squares, 1 / (1' K^-1 1): K / metric^2 is
+  // tridiagonal (2, -1), whose inverse sums up to n (n + 1) (n + 2) / 12 = 5.
+  CHECK(process.predict(std::array{0.5}).variance == Approx(0.25 / 5.0).epsilon(1e-4));
 }
 
 TEST_CASE("a window that slides is the same as one filled with what it still holds") {
@@ -177,11 +201,11 @@ TEST_CASE("a window that slides is the same as one filled with what it still hol
   for (int i = 0; i < 100'000; ++i) {
     all.push_back({random.uniform(), random.uniform(), random.normal(), 0.1 * random.uniform(), random.normal()});
     auto const& [a, b, y, error, step] = all.back();
-    sliding.append(point{a, b}, i, y, error, point{step, 0.0});
+    sliding.append(point{a, b}, i, {.value = y, .noise = error, .step = point{step, 0.0}});
   }
   for (std::size_t i = all.size() - capacity; i < all.size(); ++i) {
     auto const& [a, b, y, error, step] = all[i];
-    fresh.append(point{a, b}, static_cast<double>(i), y, error, point{step, 0.0});
+    fresh.append(point{a, b}, static_cast<double>(i), {.value = y, .noise = error, .step = point{step, 0.0}});
   }
   CHECK(sliding.size() == capacity);
   CHECK(sliding.factor_error() < 1e-12);
@@ -194,8 +218,8 @@ TEST_CASE("a window that slides is the same as one filled with what it still hol
 
 TEST_CASE("near-duplicates without noise neither break the factor nor the posterior") {
   gaussian_process process({.categorical = {false, false}, .capacity = 32});
-  process.parameters({.signal = 1.0, .noise = 0.0, .step = 0.0, .length = {0.5, 0.5}});
-  for (int i = 0; i < 200; ++i) process.append(point{0.5 + 1e-13 * i, 0.5}, i, 1.0);
+  process.parameters({.signal = 1.0, .noise = 0.0, .metric = 0.0, .step = 0.0, .length = {0.5, 0.5}});
+  for (int i = 0; i < 200; ++i) process.append(point{0.5 + 1e-13 * i, 0.5}, i, {.value = 1.0});
   posterior const there = process.predict(point{0.5, 0.5});
   CHECK(there.mean == Approx(1.0).epsilon(1e-4));
   CHECK(there.variance < 1e-4);
@@ -209,7 +233,7 @@ TEST_CASE("a constant metric is learned as one, and leaves the hyperparameters w
   gaussian_process process({.categorical = {false, false}, .capacity = 32});
   support::noise random{5};
   for (int i = 0; i < 300; ++i) {
-    process.append(point{random.uniform(), random.uniform()}, i, 0.0);
+    process.append(point{random.uniform(), random.uniform()}, i, {});
     process.learn();
   }
   CHECK(std::abs(process.predict(point{0.5, 0.5}).mean) < 1e-9);
@@ -229,7 +253,7 @@ TEST_CASE("learning finds which dimension matters") {
 
 TEST_CASE("what happened long ago is forgotten") {
   gaussian_process process({.categorical = {false}, .capacity = 8, .half_life = 5.0, .constant = 0.0});
-  process.append(std::array{0.5}, 0.0, 3.0);
+  process.append(std::array{0.5}, 0.0, {.value = 3.0});
   process.look_at(0.0);
   double const fresh = process.predict(std::array{0.5}).mean;
   process.look_at(5.0);
@@ -245,8 +269,9 @@ TEST_CASE("the immediate effect of a step is not taken for the worth of where it
     for (int i = 0; i < 64; ++i) {
       double const x = i % 3 == 0 ? 0.4 : 0.5;  // staying, too, tells the two apart
       double const step = x - before;
-      process.append(std::array{x}, i, -10.0 * step + 0.1 * random.normal(), 0.0,
-                     told ? std::span(&step, 1) : std::span<double>());
+      process.append(
+          std::array{x}, i,
+          {.value = -10.0 * step + 0.1 * random.normal(), .step = told ? std::span(&step, 1) : std::span<double>()});
       before = x;
       if (i > 8) process.learn();
     }
@@ -263,7 +288,7 @@ TEST_CASE("a surrogate in use allocates nothing") {
   support::allocation_count const counted;
   for (int i = 100; i < 400; ++i) {
     x[0] = 0.001 * i;
-    process.append(x, i, 0.1);
+    process.append(x, i, {.value = 0.1});
     process.refer_to(x);
     x[1] = 0.5;
     process.difference(x, by_mean, by_variance);
@@ -277,7 +302,7 @@ TEST_CASE("a copied surrogate goes its own way") {
   gaussian_process process = fitted();
   gaussian_process copy = process;
   double const mean = process.predict(queries[0]).mean;
-  copy.append(queries[0], 1.0, 5.0);
+  copy.append(queries[0], 1.0, {.value = 5.0});
   CHECK(process.predict(queries[0]).mean == mean);
   CHECK(copy.predict(queries[0]).mean > mean);
   copy = process;

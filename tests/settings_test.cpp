@@ -42,9 +42,8 @@ TEST_CASE("settings from code are checked like those from a file") {
                        Message("[tuning] max_delta: nan is not allowed; allowed: a finite number above 0"));
   wrong = {};
   wrong.tuning.tuner = static_cast<tuner_kind>(7);
-  CHECK_THROWS_MATCHES(
-      check(wrong), invalid_option,
-      Message("[tuning] tuner: 7 is not allowed; allowed: one of \"bayesian\", \"tpe\", \"random\""));
+  CHECK_THROWS_MATCHES(check(wrong), invalid_option,
+                       Message("[tuning] tuner: 7 is not allowed; allowed: one of \"bayesian\", \"tpe\", \"random\""));
   wrong = {};
   wrong.tuning.tune_n_steps = 0;
   CHECK_THROWS_AS(check(wrong), invalid_option);
@@ -131,7 +130,8 @@ TEST_CASE("the reference has every key once, with a default and a meaning") {
     CHECK_FALSE(row.preset.empty());
     CHECK(row.meaning.ends_with("."));
   }
-  for (auto const* name : {"tune_n_steps", "warmup_epochs", "warmup_metric_threshold", "max_delta", "seed", "direction"}) {
+  for (auto const* name :
+       {"tune_n_steps", "warmup_epochs", "warmup_metric_threshold", "max_delta", "seed", "direction"}) {
     CHECK(seen.contains({"tuning", name}));
   }
   CHECK(seen.contains({"metrics", "smoothing_window"}));
