@@ -67,11 +67,6 @@ TEST_CASE("the smallest program trains to a low loss") {
   CHECK(last_number(ended.output, "loss ") < 0.05);
 }
 
-TEST_CASE("the README shows the smallest program as it is") {
-  CHECK_THAT(content(sources + "/README.md"),
-             ContainsSubstring("```cpp\n" + content(sources + "/examples/smallest.cpp") + "```"));
-}
-
 TEST_CASE("the main job compares a tuned run with the same run left alone, for each start") {
   test::folder const journals;
   auto const ended =
