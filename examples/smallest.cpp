@@ -1,7 +1,6 @@
 #include <torch/torch.h>
 
 #include <cstdio>
-#include <utility>
 
 import autotunenet.torch;
 
@@ -15,9 +14,8 @@ int main() {
 
   constexpr int steps = 2000;
   search_space space{real{"lr", 1e-6, 1.0, scale::log}};
-  auto tuning = bayesian(space, {.seed = 1, .start = current_values(optimizer, space)}) | every(20) |
-                anneal({.horizon = steps}) | range_test({.horizon = steps}) | guard();
-  torch_tuner tuner(optimizer, std::move(tuning), {.model = model.get()});
+  settings const chosen{.tuning = {.seed = 1, .horizon = steps}};
+  torch_tuner tuner(optimizer, make_pipeline(chosen, current_values(optimizer, space)), {.model = model.get()});
 
   for (int step = 1; step <= steps; ++step) {
     auto batch = torch::randint(4096, {64});
