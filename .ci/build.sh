@@ -3,13 +3,13 @@
 
 say() { printf '%s\n' "$*" >&2; }
 
-# LibTorch's own threads beside OpenBLAS's fight for the cores.
+# LibTorch's own threads beside OpenBLAS's fight for the cores; threads that spin while they wait make a busy machine crawl.
 set_threads() {
   local cores
   cores=$(nproc 2>/dev/null || echo 2)
   [ "$cores" -le 2 ] || cores=2
   export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$cores} MKL_NUM_THREADS=${MKL_NUM_THREADS:-$cores}
-  export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
+  export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1} OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 }
 
 newest_clang() {

@@ -38,7 +38,7 @@ double last_number(std::string const& text, std::string const& word) {
 
 // A run of two epochs on few images.
 test::ended small_main_job(std::vector<std::string> more, std::string const& until = {}, int signal = 0) {
-  std::vector<std::string> flags{"--images", "720", "--batch", "16", "--seed", "3", "--threads", "1"};
+  std::vector<std::string> flags{"--images", "720", "--batch", "16", "--seed", "3"};
   flags.insert(flags.end(), more.begin(), more.end());
   return test::run(examples + "/fashion_mnist", flags, until, signal);
 }

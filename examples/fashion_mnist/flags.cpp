@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iterator>
+#include <string>
+#include <vector>
 
 #include "optimizer.hpp"
 
@@ -14,29 +17,29 @@ flags read_flags(int count, char** words) {
       "tuned by "
       "AutoTuneNet while it trains. Ctrl-C ends early, with the table of what there is.",
       "examples/run");
-  app.option_defaults()->always_capture_default();
-  app.get_formatter()->column_width(34);
-  app.add_option("--start-lr", chosen.start_rates, "Learning rates to begin with, each a comparison of its own")
-      ->check(CLI::Range(1e-12, 1e6))
-      ->type_name("RATE ...");
-  app.add_option("--optimizer", chosen.optimizer, "Optimizer")
-      ->check(CLI::IsMember(std::vector<std::string>(std::begin(optimizers), std::end(optimizers))));
-  app.add_option("--epochs", chosen.epochs, "Passes over the training images")->check(CLI::Range(1, 10'000));
-  app.add_option("--images", chosen.images, "Training images; a sixth of that validates, five twelfths test")
+  app.get_formatter()->column_width(24);
+  auto option = [&app](char const* name, auto& value, char const* takes, char const* meaning) {
+    return app.add_option(name, value, meaning)->option_text(takes);
+  };
+  std::vector<std::string> const known(std::begin(optimizers), std::end(optimizers));
+  option("--start-lr", chosen.start_rates, "RATE ...",
+         "Learning rates to begin with, each a comparison of its own (1e-5 1e-1)")
+      ->check(CLI::Range(1e-12, 1e6));
+  option("--optimizer", chosen.optimizer, "NAME", "adam (the default), adamw, sgd, momentum or rmsprop")
+      ->check(CLI::IsMember(known));
+  option("--epochs", chosen.epochs, "N", "Passes over the training images (10)")->check(CLI::Range(1, 10'000));
+  option("--images", chosen.images, "N", "Training images (12000); a sixth of that validates, five twelfths test")
       ->check(CLI::Range(120, 24'000));
-  app.add_option("--batch", chosen.batch, "Images per training step")->check(CLI::Range(1, 24'000));
-  app.add_option("--seed", chosen.seed, "Seed of the split, the initial weights, the batch order and the tuner");
-  app.add_option("--settings", chosen.settings,
-                 "TOML file that says what is tuned and how; examples/autotune.toml is one")
-      ->check(CLI::ExistingFile)
-      ->default_str("built in");
-  app.add_option("--data", chosen.data, "Folder of the four idx files")->type_name("FOLDER");
-  app.add_option("--journal", chosen.journal, "Folder for the journals, one JSON Lines file per tuned run")
-      ->type_name("FOLDER")
-      ->default_str("build/results");
-  app.add_option("--threads", chosen.threads, "Threads of LibTorch")
-      ->check(CLI::Range(1, 1024))
-      ->default_str("OMP_NUM_THREADS");
+  option("--batch", chosen.batch, "N", "Images per training step (64)")->check(CLI::Range(1, 24'000));
+  option("--seed", chosen.seed, "N", "Seed of the split, the initial weights, the batch order and the tuner (1)");
+  option("--settings", chosen.settings, "FILE",
+         "What is tuned and how, in TOML, as in examples/autotune.toml (the learning rate)")
+      ->check(CLI::ExistingFile);
+  option("--data", chosen.data, "FOLDER", "The four idx files (/usr/share/datasets/fashion-mnist)");
+  option("--journal", chosen.journal, "FOLDER",
+         "Where to write a journal of each tuned run, in JSON Lines (build/results)");
+  option("--threads", chosen.threads, "N", "Threads of LibTorch, for each of the two runs that go on side by side (1)")
+      ->check(CLI::Range(1, 1024));
   try {
     app.parse(count, words);
   } catch (CLI::ParseError const& error) {

@@ -19,7 +19,7 @@ struct flags {
   std::uint64_t seed = 1;
   std::filesystem::path settings;
   std::filesystem::path journal = AUTOTUNENET_RESULTS;
-  int threads = 0;
+  int threads = 1;
 };
 
 /// Reads the command line. Where that is all there is to do (`--help`, an error), says what is to be said and

@@ -4,11 +4,13 @@
 #include <ATen/Parallel.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <format>
+#include <future>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -46,23 +48,23 @@ plan plan_for(flags const& chosen, double start_rate, bool tuned) {
   return what;
 }
 
-/// One start, both ways, side by side.
+/// One start, both ways, side by side: each run has a thread of its own.
 void compare(flags const& chosen, double start_rate, split const& data, screen& out, std::stop_token stop,
              std::vector<outcome>& rows) {
   training alone(plan_for(chosen, start_rate, false), data), tuned(plan_for(chosen, start_rate, true), data);
   out.line(std::format("\n{} from a learning rate of {:.0e}", chosen.optimizer, start_rate));
   out.line(epoch_header());
   for (std::size_t epoch = 1; epoch <= chosen.epochs && !stop.stop_requested(); ++epoch) {
-    auto proceed = [&](training& run, double half, char const* name) {
-      run.epoch(
-          [&](double done, double loss, double rate) {
-            out.progress((half + done) / 2.0, std::format("epoch {}/{}  {}  loss {:.4f}  lr {:.3e}", epoch,
-                                                          chosen.epochs, name, loss, rate));
-          },
-          stop);
-    };
-    proceed(alone, 0.0, "left alone");
-    if (!stop.stop_requested()) proceed(tuned, 1.0, "tuned");
+    std::atomic<double> done_alone = 0.0;
+    auto beside = std::async(std::launch::async,
+                             [&] { alone.epoch([&](double done, double, double) { done_alone = done; }, stop); });
+    tuned.epoch(
+        [&](double done, double loss, double rate) {
+          out.progress((done + done_alone) / 2.0,
+                       std::format("epoch {}/{}  tuned: loss {:.4f}, lr {:.3e}", epoch, chosen.epochs, loss, rate));
+        },
+        stop);
+    beside.get();
     out.line(epoch_line(out, epoch, chosen.epochs, alone.now(), tuned.now()));
   }
   rows.push_back({start_rate, false, alone.now(), alone.test_accuracy()});
@@ -71,12 +73,11 @@ void compare(flags const& chosen, double start_rate, split const& data, screen& 
 
 int run(flags const& chosen) {
   interruption interrupted;
-  if (chosen.threads > 0) at::set_num_threads(chosen.threads);
+  at::set_num_threads(chosen.threads);
   screen out;
   split const data = load(chosen.data, chosen.seed, chosen.images, chosen.images / 6, chosen.images * 5 / 12);
-  out.line(std::format("Fashion-MNIST: {} images train, {} validate, {} test; batches of {}, seed {}, {} threads",
-                       data.training.size(), data.validation.size(), data.test.size(), chosen.batch, chosen.seed,
-                       at::get_num_threads()));
+  out.line(std::format("Fashion-MNIST: {} images train, {} validate, {} test; batches of {}, seed {}",
+                       data.training.size(), data.validation.size(), data.test.size(), chosen.batch, chosen.seed));
   std::filesystem::create_directories(chosen.journal);
   std::vector<outcome> rows;
   for (double const start_rate : chosen.start_rates) {

@@ -63,7 +63,7 @@ ended run(std::string const& program, std::vector<std::string> arguments, std::s
 
   ended how;
   bool sent = until.empty();
-  auto const limit = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  auto const limit = std::chrono::steady_clock::now() + std::chrono::minutes(5);
   std::array<pollfd, 2> open{pollfd{output.from, POLLIN, 0}, pollfd{errors.from, POLLIN, 0}};
   while (open[0].fd >= 0 || open[1].fd >= 0) {
     poll(open.data(), open.size(), 100);

@@ -13,7 +13,7 @@ struct ended {
   std::string errors;  ///< standard error
 };
 
-/// Runs a program to its end, with nothing on its standard input, and stops it by force after two minutes.
+/// Runs a program to its end, with nothing on its standard input, and stops it by force after five minutes.
 /// Where `until` is not empty, `signal` is sent as soon as that text was written to standard output.
 ended run(std::string const& program, std::vector<std::string> arguments, std::string const& until = {},
           int signal = 0);
