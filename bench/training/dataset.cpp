@@ -28,7 +28,8 @@ split images(idx::array const& pixels, idx::array const& labels, std::span<std::
   for (auto const i : chosen) {
     auto const row = static_cast<std::size_t>(i);
     for (std::size_t k = 0; k < width; ++k)
-      part.reals.push_back(static_cast<float>(pixels.values[row * width + k]) / 255.0F);
+      part.reals.push_back((static_cast<float>(pixels.values[row * width + k]) / 255.0F - pixel_mean) /
+                           pixel_deviation);
     part.targets.push_back(labels.values[row]);
   }
   return part;

@@ -8,7 +8,7 @@
 
 namespace training {
 
-/// Examples of one part of a data set, row by row. Images have `reals` in [0, 1], text has `tokens`; one target per
+/// Examples of one part of a data set, row by row. Images have `reals`, text has `tokens`; one target per
 /// image, one per character of text.
 struct split {
   std::vector<float> reals;
@@ -18,6 +18,8 @@ struct split {
   std::size_t width = 0;  ///< values per example
 };
 
+constexpr float pixel_mean = 0.2860F, pixel_deviation = 0.3530F;
+
 struct dataset {
   split train{};
   split validation{};
@@ -26,7 +28,8 @@ struct dataset {
 };
 
 /// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): 12,000 training and 2,000 validation images by a permutation of the
-/// training file that never changes, and the first 5,000 of the test file. Throws `idx::error`.
+/// training file that never changes, and the first 5,000 of the test file. Pixels in [0, 1] are standardised by the
+/// mean and the deviation that are usual for this data set. Throws `idx::error`.
 dataset fashion_mnist(std::filesystem::path const& folder);
 
 /// English prose that every Debian system has (the licence texts of base-files), in windows of `length` characters to

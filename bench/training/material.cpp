@@ -64,7 +64,8 @@ material material_after(std::string_view regime, dataset const& data, std::uint6
   material all = plain(data);
   if (regime == "label_noise") randomise_labels(all.train.targets, data.classes, 0.4, seed);
   if (regime == "data_shift")
-    for (part* p : {&all.train, &all.validation, &all.test}) p->inputs = 1.0 - p->inputs;
+    for (part* p : {&all.train, &all.validation, &all.test})
+      p->inputs = (1.0 - 2.0 * pixel_mean) / pixel_deviation - p->inputs;
   if (regime == "regularisation") {
     all.dropout = 0.5;
     all.weight_decay = 1e-3;

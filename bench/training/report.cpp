@@ -64,6 +64,12 @@ std::string sweep_text(results const& of, suite const& s) {
   auto const tables = sweep_tables(of, s);
   if (tables.empty()) return {};
   std::string text = headline(s);
+  std::vector<double> prodigy;
+  for (auto const& what : s.jobs)
+    if (auto const found = of.all().find(what.key()); what.method == "prodigy" && found != of.all().end())
+      prodigy.push_back(found->second.test_accuracy);
+  if (!prodigy.empty())
+    text += std::format("  mlp, prodigy, which needs no start: {}\n", shown(median(prodigy, 0.0), 3));
   for (auto const& table : tables) {
     text += std::format("  {}, {}, {} starts; best fixed {}, best cosine {}\n", table.problem, table.optimizer,
                         table.starts, shown(table.best_fixed, 3), shown(table.best_cosine, 3));
@@ -128,7 +134,10 @@ std::string report(results const& of, std::vector<suite> const& all) {
             : s.name == "shifts"    ? shift_text(of, s)
             : s.name == "synthetic" ? synthetic_text(of, s)
                                     : run_table(of, s);
-  return text + goals(of, all);
+  text += goals(of, all);
+  double spent = 0.0;
+  for (auto const& [key, run] : of.all()) spent += run.wall_seconds;
+  return text + std::format("\n{} runs, which took {:.0f} minutes one after another\n", of.all().size(), spent / 60.0);
 }
 
 }  // namespace training

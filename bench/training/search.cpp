@@ -20,7 +20,8 @@ record search(job const& what, dataset const& data) {
   auto const began = std::chrono::steady_clock::now();
   bool const equal = what.method == "offline_equal";
   std::size_t const length = equal ? 1 : std::max<std::size_t>(1, what.epochs / 10);
-  std::size_t const trials = equal ? std::max<std::size_t>(1, what.epochs * 2 / 5) : 15;
+  std::size_t const trials =
+      equal ? std::max<std::size_t>(1, what.epochs * 2 / 5) : std::max<std::size_t>(1, what.epochs * 3 / 2 / length);
 
   search_space const space{real{"lr", 1e-5, 1e0, scale::log}};
   auto tuner = tpe(space, {.seed = what.seed, .start = space.at({{"lr", std::clamp(what.start_lr, 1e-5, 1e0)}})});
