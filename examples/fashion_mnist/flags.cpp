@@ -27,7 +27,7 @@ flags read_flags(int count, char** words) {
       ->check(CLI::Range(1e-12, 1e6));
   option("--optimizer", chosen.optimizer, "NAME", "adam (the default), adamw, sgd, momentum or rmsprop")
       ->check(CLI::IsMember(known));
-  option("--epochs", chosen.epochs, "N", "Passes over the training images (10)")->check(CLI::Range(1, 10'000));
+  option("--epochs", chosen.epochs, "N", "Passes over the training images (20)")->check(CLI::Range(1, 10'000));
   option("--images", chosen.images, "N", "Training images (12000); a sixth of that validates, five twelfths test")
       ->check(CLI::Range(120, 24'000));
   option("--batch", chosen.batch, "N", "Images per training step (64)")->check(CLI::Range(1, 24'000));

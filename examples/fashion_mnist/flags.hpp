@@ -13,7 +13,7 @@ struct flags {
   std::filesystem::path data = "/usr/share/datasets/fashion-mnist";
   std::vector<double> start_rates = {1e-5, 1e-1};
   std::string optimizer = "adam";
-  std::size_t epochs = 10;
+  std::size_t epochs = 20;
   std::size_t images = 12'000;
   std::size_t batch = 64;
   std::uint64_t seed = 1;
