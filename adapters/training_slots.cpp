@@ -42,7 +42,10 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
   slots_report report;
   if (what == training_state::keep) return report;
   if (has(what, training_state::return_to_trial)) put_back(trial_, training_state::return_to_trial, report);
-  if (has(what, training_state::return_to_good)) put_back(good_, training_state::return_to_good, report);
+  if (has(what, training_state::return_to_good)) {
+    // Before the first promotion the candidate is all there is: the state that training began with.
+    put_back(good_.valid ? good_ : candidate_, training_state::return_to_good, report);
+  }
   if (has(what, training_state::promote) && candidate_.valid) {
     std::swap(candidate_, good_);  // the older good one's storage serves the next candidate
     candidate_.valid = false;
@@ -54,6 +57,7 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
       has_marked_candidate_ = true;
     } else {
       ++left_out_;
+      report.complete = false;
     }
   }
   if (has(what, training_state::mark_trial)) mark(trial_, step);

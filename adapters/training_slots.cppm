@@ -20,16 +20,18 @@ struct slot_options {
 
 /// What `training_slots::carry_out` did.
 struct slots_report {
-  bool complete = true;                            ///< false: a return was asked for that nothing was saved for
+  /// false: a return was asked for that nothing was saved for, or a candidate mark was left out
+  bool complete = true;
   training_state returned = training_state::keep;  ///< `return_to_trial`, `return_to_good`, or `keep` for neither
   std::uint64_t marked_at = 0;                     ///< where something was put back: the step it was marked at
 };
 
 /// Carries out `suggestion::state`: training snapshots of the trial, the candidate and the good state, at most three.
 ///
-/// A candidate mark is left out while marks have cost more than their budget. The candidate is void then: a promotion
-/// that follows keeps the good state there is, which is older but was good, and never brings up a candidate older than
-/// the one the guard means. The first candidate is always marked, and so is every trial.
+/// A return to the good state goes to the candidate where nothing was promoted yet. A candidate mark is left out while
+/// marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good state
+/// there is, which is older but was good, and never brings up a candidate older than the one the guard means. The first
+/// candidate is always marked, and so is every trial.
 ///
 /// Refers to the model and the optimizer: both must outlive it.
 class training_slots {

@@ -101,8 +101,8 @@ struct branch_tested {
     }
     pass(seen, inner);
     double const due = options.at * static_cast<double>(options.horizon);
-    if (elapsed < due || !seen.usable() || inner.poll() == nullptr) return;
-    if (!seen.restorable || !(start_level > recent_level)) {
+    if (elapsed < due || !seen.usable() || !seen.restorable || inner.poll() == nullptr) return;
+    if (!(start_level > recent_level)) {
       now = phase::through;
       return;
     }

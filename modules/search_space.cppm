@@ -107,11 +107,11 @@ class configuration {
   /// The given native values, clamped to the bounds. @pre values.size() == space.size()
   configuration(search_space space, std::span<double const> values);
 
-  bool empty() const noexcept { return values_.empty(); }
-  std::size_t size() const noexcept { return values_.size(); }
+  inline bool empty() const noexcept { return values_.empty(); }
+  inline std::size_t size() const noexcept { return values_.size(); }
   /// Native values in declared order; a category is its index.
-  std::span<double const> values() const noexcept { return values_; }
-  double operator[](std::size_t i) const noexcept { return values_[i]; }
+  inline std::span<double const> values() const noexcept { return values_; }
+  inline double operator[](std::size_t i) const noexcept { return values_[i]; }
   /// By name, as a number: a numeric category gives its value. Throws `invalid_option` for an unknown name and for a
   /// category that is a word.
   double operator[](std::string_view name) const;
@@ -129,7 +129,7 @@ class configuration {
   void set(std::string_view name, double native);
 
   /// @pre !empty()
-  search_space const& space() const noexcept { return *space_; }
+  inline search_space const& space() const noexcept { return *space_; }
   bool operator==(configuration const& other) const noexcept { return values_ == other.values_; }
 
  private:

@@ -112,10 +112,10 @@ struct observation {
   bool relocated = false;
   reach within{};
 
-  /// Whether the metric can be used: measured, and finite.
-  bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }
+  /// Whether the metric can be used: measured, and finite. (`inline` is not implied inside a module.)
+  inline bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }
   /// Whether the stretch failed: said so, or measured a metric that is NaN or infinite.
-  bool bad() const noexcept { return result == outcome::failed || (result == outcome::measured && !usable()); }
+  inline bool bad() const noexcept { return result == outcome::failed || (result == outcome::measured && !usable()); }
 };
 
 }  // namespace autotunenet

@@ -219,7 +219,6 @@ TEST_CASE("each line is in the file before training goes on") {
   }
 }
 
-// Mistake 23 of the Python library: importing it made a folder, and its guard printed at every step.
 TEST_CASE("no file comes to be unless a journal is made") {
   test::folder const place;
   auto const here = std::filesystem::current_path();

@@ -73,7 +73,6 @@ TEST_CASE("each tuner makes a pipeline from a file and trains") {
   }
 }
 
-// Mistake 16: the factory ignored the stability section and took no seed.
 TEST_CASE("the seed of a file takes effect, and the same seed gives the same run") {
   auto const of_seed = [](int seed) {
     return on_quadratic(parse_settings(lr + "[tuning]\ntuner = \"random\"\nanneal = \"none\"\nseed = " +

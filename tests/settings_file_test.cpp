@@ -103,8 +103,6 @@ settings random_settings(std::mt19937_64& engine) {
 
 }  // namespace
 
-// Mistakes 15 and 16 of the Python library: its from_config always raised, the factory ignored the stability section
-// and had no seed.
 TEST_CASE("a settings file takes effect in every section, whatever their order") {
   settings const s = parse_settings(R"(
 [stability]
@@ -197,7 +195,6 @@ max = 0.9
                      real{"group0.lr", 1e-4, 1.0, scale::log}, real{"bias", -1.0, 1.0}, real{"alpha", 0.5, 0.9}});
 }
 
-// Mistake 11 of the Python library.
 TEST_CASE("a list of two numbers is neither a range nor two categories, and both are spelled out") {
   CHECK(refusal("[parameters]\nlr = [1e-4, 1e-1]\n") ==
         "run.toml:2:6: [parameters] lr: [1e-04, 0.1] is a list; a range is written { min = 1e-04, max = 0.1 }, "

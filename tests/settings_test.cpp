@@ -93,7 +93,6 @@ TEST_CASE("the metric gate of warm-up opens on the good side, whichever that is"
   CHECK(guard_from(s).warm_up_metric == -0.8);  // the guard minimises the negated metric
 }
 
-// A factory that drops a section was mistake 16 of the Python library.
 TEST_CASE("every key of the stability section reaches the guard") {
   settings s{.tuning = {.objective = hook::epoch, .warmup_epochs = 3, .max_delta = 0.11, .learning_rate = "rate"},
              .stability = {.max_regression = 0.31, .window = 7, .patience = 4, .cooldown = 13, .back_off = 0.25}};

@@ -30,7 +30,7 @@ TEST_CASE("a candidate that was too dear to mark is never replaced by an older o
   slots.carry_out(promote);
   auto const good = weights(network);
   train_step(network, sgd);
-  slots.carry_out(mark_candidate, 1);
+  CHECK_FALSE(slots.carry_out(mark_candidate, 1).complete);
   CHECK(slots.marks() == 1);
   CHECK(slots.marks_left_out() == 1);
   train_step(network, sgd);
@@ -52,6 +52,20 @@ TEST_CASE("the first candidate is marked whatever trials have cost before") {
   slots.carry_out(drop_trial | mark_candidate, 1);
   slots.carry_out(promote);
   CHECK(slots.carry_out(return_to_good).marked_at == 1);
+}
+
+TEST_CASE("before anything was promoted, the candidate is what training returns to") {
+  seed(6);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = unlimited});
+  slots.carry_out(mark_candidate, 0);
+  auto const start = weights(network);
+  train_step(network, sgd);
+  slots_report const report = slots.carry_out(return_to_good);
+  CHECK(report.complete);
+  CHECK(report.marked_at == 0);
+  CHECK(same_bits(weights(network), start));
 }
 
 TEST_CASE("a candidate left unpromoted is void once its successor could not be marked") {
