@@ -15,14 +15,6 @@ import :optimizer_values;
 
 export namespace autotunenet {
 
-/// Which call of the training loop carries the metric that is tuned for.
-enum class hook : std::uint8_t {
-  first,  ///< whichever is called first with a metric
-  step,
-  epoch,
-  validation,
-};
-
 /// Tells what keeps state of its own beside the model (a data loader, a schedule) how far training went back.
 struct restoration {
   training_state what = training_state::keep;  ///< `return_to_trial` or `return_to_good`

@@ -11,6 +11,14 @@ module autotunenet.torch;
 
 namespace autotunenet {
 
+namespace {
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
 training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options)
     : model_(&model),
       optimizer_(&optimizer),
@@ -18,7 +26,7 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
       trial_{training_snapshot(options.random_engine)},
       candidate_{training_snapshot(options.random_engine)},
       good_{training_snapshot(options.random_engine)},
-      begin_(clock::now()) {
+      begin_(seconds_now()) {
   if (!(budget_ >= 0.0)) {
     throw invalid_option(
         std::format("budget: {} is not allowed; it is a fraction of training time, at least 0", budget_));
@@ -43,6 +51,7 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
     candidate_.valid = false;
     if (affordable()) {
       mark(candidate_, step);
+      has_marked_candidate_ = true;
     } else {
       ++left_out_;
     }
@@ -66,18 +75,18 @@ void training_slots::put_back(slot const& from, training_state what, slots_repor
 }
 
 void training_slots::mark(slot& to, std::uint64_t step) {
-  auto const start = clock::now();
+  double const start = seconds_now();
   to.valid = false;
   to.saved.save(*model_, *optimizer_);
   to.valid = true;
   to.step = step;
-  spent_ += clock::now() - start;
+  spent_ += seconds_now() - start;
   ++marks_;
 }
 
 bool training_slots::affordable() const {
-  auto const training = clock::now() - begin_ - spent_;
-  return marks_ == 0 || std::chrono::duration<double>(spent_) <= budget_ * std::chrono::duration<double>(training);
+  double const training = seconds_now() - begin_ - spent_;
+  return !has_marked_candidate_ || spent_ <= budget_ * training;
 }
 
 std::size_t training_slots::bytes() const {

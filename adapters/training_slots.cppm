@@ -1,5 +1,4 @@
 module;
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,12 +43,11 @@ class training_slots {
   std::uint64_t marks() const noexcept { return marks_; }
   std::uint64_t marks_left_out() const noexcept { return left_out_; }
   /// Seconds that marks have cost.
-  double seconds() const noexcept { return std::chrono::duration<double>(spent_).count(); }
+  double seconds() const noexcept { return spent_; }
   /// Bytes that the snapshots hold.
   std::size_t bytes() const;
 
  private:
-  using clock = std::chrono::steady_clock;
   struct slot {
     training_snapshot saved;
     bool valid = false;
@@ -64,8 +62,9 @@ class training_slots {
   torch::optim::Optimizer* optimizer_;
   double budget_;
   slot trial_, candidate_, good_;
-  clock::time_point const begin_;
-  clock::duration spent_{};
+  double begin_;  // seconds of a clock that only goes forward
+  double spent_ = 0.0;
+  bool has_marked_candidate_ = false;
   std::uint64_t marks_ = 0;
   std::uint64_t left_out_ = 0;
 };

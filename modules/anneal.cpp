@@ -37,6 +37,11 @@ struct annealed {
 
   double shape() const noexcept {
     if (options.horizon == 0) return plateau_multiple;
+    double const rising = options.rise * static_cast<double>(options.horizon);
+    return elapsed + 1.0 < rising ? falling() * (elapsed + 1.0) / rising : falling();
+  }
+
+  double falling() const noexcept {
     double const progress = std::min(elapsed / static_cast<double>(options.horizon), 1.0);
     if (options.shape == annealing::cosine) {
       return options.floor + (1.0 - options.floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
@@ -127,6 +132,7 @@ void check_fraction(char const* key, double value) {
 
 anneal::anneal(anneal_options options, std::pmr::memory_resource* memory)
     : options_(std::move(options)), memory_(memory) {
+  check_fraction("rise", options_.rise);
   check_fraction("hold", options_.hold);
   check_fraction("floor", options_.floor);
   if (!(options_.plateau_factor > 0.0 && options_.plateau_factor < 1.0)) {

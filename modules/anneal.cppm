@@ -21,6 +21,9 @@ struct anneal_options {
   /// Observations that the run will have (their `steps` are added up); 0: not known, then anneal on plateaus.
   std::size_t horizon = 0;
   annealing shape = annealing::cosine;
+  /// Fraction of the horizon during which the multiple rises in a straight line to the shape (Goyal et al. 2017,
+  /// section 2.2); 0 to 1.
+  double rise = 0.0;
   double hold = 0.0;   ///< fraction of the horizon before a linear shape begins to fall; 0 to 1
   double floor = 0.0;  ///< the last multiple; 0 to 1
   /// Where the horizon is not known: the multiple falls by this factor at each plateau.

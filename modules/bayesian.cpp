@@ -132,9 +132,10 @@ class bayesian_tuner {
   }
 
   void measure(observation const& seen) {
-    if (recovering_ || time_ == 1.0) {
+    if (recovering_ || seen.relocated || time_ == 1.0) {
       incumbent_ = applied_;  // where training works is known better outside
       recovering_ = false;
+      turns_ = 0;
     }
     if (skipped_steps_ > 0.0 && applied_ != before_) credit_.forget_baseline();
     if (credit_.has_baseline()) {
@@ -205,13 +206,19 @@ class bayesian_tuner {
     return found.mean < -std::sqrt(found.variance);
   }
 
+  double half_reach(std::size_t i) const { return 0.5 * (reach_.upper[i] - reach_.lower[i]); }
+
+  /// The trust region along one dimension, and at most two of the steps that a guard allows: a wide search space is no
+  /// reason to look far from where training works.
+  double trusted(std::size_t i) const { return std::min(region_.radius, 2.0 * half_reach(i)); }
+
   std::size_t crossing() const {
-    double widest = 0.0;
+    double turns = 1.0;
     for (std::size_t i = 0; i < space_.size(); ++i) {
-      if (!space_.is_categorical(i)) widest = std::max(widest, 0.5 * (reach_.upper[i] - reach_.lower[i]));
+      if (!space_.is_categorical(i) && half_reach(i) > 0.0)
+        turns = std::max(turns, std::ceil(trusted(i) / half_reach(i)));
     }
-    return widest * 4.0 <= region_.radius ? 4
-                                          : static_cast<std::size_t>(std::max(1.0, std::ceil(region_.radius / widest)));
+    return static_cast<std::size_t>(turns);
   }
 
   /// Some of the dimensions: what several do at once is hard to tell apart, and costs more.
@@ -236,8 +243,8 @@ class bayesian_tuner {
         box_.lower[i] = 0.0;
         box_.upper[i] = 1.0;
       } else {
-        double below = incumbent_[i] - region_.radius;
-        double above = incumbent_[i] + region_.radius;
+        double below = incumbent_[i] - trusted(i);
+        double above = incumbent_[i] + trusted(i);
         if (space_.count(i) > 0.0) {
           double const native = space_.from_unit(i, incumbent_[i]);
           below = std::min(below, space_.to_unit(i, native - 1.0));

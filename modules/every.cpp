@@ -47,6 +47,7 @@ struct stretching {
   std::vector<double> ran{};  // in this stretch
   stretch now{};
   bool due = true;
+  bool relocated = false;  // since the tuner was told last
 
   suggestion const& ask(suggestions& inner) {
     std::uint64_t const number = out.number + 1;
@@ -68,6 +69,7 @@ struct stretching {
     notice_what_ran(seen.applied.empty() ? out.values.values() : seen.applied);
     ++now.observations;
     now.steps += seen.steps;
+    relocated = relocated || seen.relocated;
     bool const trial = out.why == reason::range_test;
     bool const belongs_here = n == 1 || now.observations > 1;
     if (seen.usable() && belongs_here) now.add(seen.metric, seen.noise);
@@ -76,6 +78,7 @@ struct stretching {
     observation told = seen;
     told.number = 0;
     told.steps = now.steps;
+    told.relocated = std::exchange(relocated, false);
     if (!trial && !seen.bad()) summarise(told);
     due = true;
     inner.tell(told);

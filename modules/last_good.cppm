@@ -93,7 +93,8 @@ struct last_good {
   inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
     bool const urgent = !known() || !proven;
     std::size_t const pause = urgent ? patience + 1 : std::max(snapshot_every, patience + 1);
-    bool const news = restorable ? since_mark >= pause : urgent || !same_values(ran, values);
+    bool const copied = restorable || (known() && has_state);
+    bool const news = copied ? since_mark >= pause : urgent || !same_values(ran, values);
     if (!news) return false;
     for (std::size_t i = 0; i < ran.size(); ++i) {
       if (!space.contains(i, ran[i])) return false;

@@ -3,53 +3,74 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <vector>
 
-#include "range_curve.hpp"
-
 namespace autotunenet {
 
-namespace {
-constexpr double memory = 0.75;  // of the exponential average, per step
-}
-
-range_curve::range_curve(std::size_t steps) : settle_(std::clamp<std::size_t>(steps / 12, 4, 10)) {
+range_curve::range_curve(std::size_t steps)
+    : memory_(std::exp(-1.0 / (0.02 * static_cast<double>(steps) + 0.5))),
+      settle_(std::max<std::size_t>(6, steps / 8)),
+      best_(std::numeric_limits<double>::infinity()) {
   values_.reserve(steps);
   smoothed_.reserve(steps);
 }
 
 void range_curve::add(double value, double metric) {
-  average_ = memory * average_ + (1.0 - memory) * metric;
-  weight_ = memory * weight_ + (1.0 - memory);
+  average_ = memory_ * average_ + (1.0 - memory_) * metric;
+  weight_ = memory_ * weight_ + (1.0 - memory_);
+  double const smoothed = average_ / weight_;
   values_.push_back(value);
-  smoothed_.push_back(average_ / weight_);
-  std::size_t const n = smoothed_.size();
-  if (n <= settle_) {
-    double const from_mean = metric - first_mean_;
-    first_mean_ += from_mean / static_cast<double>(n);
-    first_squares_ += from_mean * (metric - first_mean_);
-    return;
+  smoothed_.push_back(smoothed);
+
+  bool const still_level =
+      start_.mean - smoothed < 1.5 * start_.noise() && std::abs(metric - start_.mean) < 4.0 * start_.noise();
+  bool const settling = values_.size() <= settle_;
+  if (settling || still_level) start_.add(metric);
+  if (settling) return;
+  if (smoothed < best_) {
+    best_ = smoothed;
+    best_value_ = value;
   }
-  double const now = smoothed_.back();
-  if (now < smoothed_[lowest_]) lowest_ = n - 1;
-  double const gained = first_mean_ - smoothed_[lowest_];
-  double const lost = now - smoothed_[lowest_];
-  // Half of the gain, and clearly more than noise; one outlier among the metrics is not enough.
-  diverged_ = lost > std::max(0.5 * gained, 4.0 * noise()) && metric > smoothed_[lowest_] + 0.5 * gained;
+  // Once may be an outlier, unless it is far out.
+  bool const now = over(metric) || smoothed > best_ + tolerance();
+  bool const far = metric > best_ + (flat() ? 40.0 * start_.noise() : 4.0 * tolerance());
+  diverged_ = far || (now && over_before_);
+  over_before_ = now;
 }
 
-std::optional<double> range_curve::lowest() const {
-  if (smoothed_.size() <= settle_) return std::nullopt;
-  // The error of the smoothed metric and of the first level it is compared with.
-  double const error = noise() * std::sqrt((1.0 - memory) / (1.0 + memory) + 1.0 / static_cast<double>(settle_));
-  if (!(first_mean_ - smoothed_[lowest_] > 4.0 * error)) return std::nullopt;
-  return values_[lowest_];
+bool range_curve::over(double metric) const noexcept {
+  return flat() ? metric > start_.mean + 12.0 * start_.noise() : metric > best_ + 4.0 * tolerance();
 }
 
-double range_curve::noise() const noexcept {
-  auto const n = static_cast<double>(std::min(settle_, smoothed_.size()));
-  return n > 1.0 ? std::sqrt(first_squares_ / (n - 1.0)) : 0.0;
+double range_curve::tolerance() const noexcept {
+  return std::max(0.25 * gained(), (flat() ? 12.0 : 2.0) * start_.noise());
 }
+
+std::optional<double> range_curve::lowest() const noexcept {
+  // The error of the smoothed metric and of the level it is compared with.
+  double const error =
+      start_.noise() * std::sqrt((1.0 - memory_) / (1.0 + memory_) + 1.0 / std::max(start_.count, 1.0));
+  double const rounding = 1e-9 * std::abs(start_.mean);
+  if (!(gained() > 4.0 * error + rounding)) return std::nullopt;
+  return best_value_;
+}
+
+double range_curve::fallen_by(double part) const noexcept {
+  double const reached = start_.mean - part * gained();
+  auto at = static_cast<std::size_t>(std::ranges::find(values_, best_value_) - values_.begin());
+  while (at > 0 && smoothed_[at - 1] <= reached) --at;
+  return values_[at];
+}
+
+void range_curve::level::add(double metric) noexcept {
+  count += 1.0;
+  double const from_mean = metric - mean;
+  mean += from_mean / count;
+  squares += from_mean * (metric - mean);
+}
+
+double range_curve::level::noise() const noexcept { return count > 1.0 ? std::sqrt(squares / (count - 1.0)) : 0.0; }
 
 }  // namespace autotunenet

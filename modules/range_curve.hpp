@@ -5,35 +5,55 @@
 
 namespace autotunenet {
 
-/// The metric along a sweep of rising values, smoothed, and what it says about where the parameter works.
-///
-/// A metric is reported before its step is taken, so the metric after value k is the one that comes with value k + 1.
-/// All decisions are the same under a shift or a scaling of the metric.
+/// The metric along a sweep of rising values, smoothed, and what it says about where the parameter works. All decisions
+/// are the same under a shift or a scaling of the metric.
 class range_curve {
  public:
+  /// @param steps how many metrics the sweep has at most
   explicit range_curve(std::size_t steps);
 
-  /// The metric that was seen after training at `value`; values rise.
+  /// The metric that was seen after training at `value`; values rise, metrics are finite.
   void add(double value, double metric);
-  /// Training at `value` failed outright.
+  /// Training failed outright.
   void fail() noexcept { diverged_ = true; }
-  /// Whether going further is of no use: the metric has lost most of what it had gained, or has left its first level
-  /// far behind.
+  /// Whether going further is of no use: the metric has lost a good part of what it had gained, or has left the level
+  /// at the start far behind.
   bool diverged() const noexcept { return diverged_; }
-  /// The value at the lowest smoothed metric; nothing if the metric never fell clearly below where it began.
-  std::optional<double> lowest() const;
+  /// The value at the lowest smoothed metric; nothing if the metric never fell clearly below the level at the start.
+  std::optional<double> lowest() const noexcept;
+  /// The lowest value from which on, up to `lowest`, the smoothed metric had made this part of its fall. @pre lowest()
+  double fallen_by(double part) const noexcept;
+  /// The value that was tried last. @pre at least one metric
+  double edge() const noexcept { return values_.back(); }
+  /// The level at the start, and how far the smoothed metric fell below it.
+  double start_level() const noexcept { return start_.mean; }
+  double fall() const noexcept { return gained(); }
 
  private:
-  double noise() const noexcept;
+  // The level at the start and its noise, from the values that are too low to matter.
+  struct level {
+    double count = 0.0;
+    double mean = 0.0;
+    double squares = 0.0;
+    void add(double metric) noexcept;
+    double noise() const noexcept;
+  };
 
+  bool over(double metric) const noexcept;
+  double gained() const noexcept { return start_.mean - best_; }
+  bool flat() const noexcept { return gained() <= 1.5 * start_.noise(); }
+  double tolerance() const noexcept;
+
+  double memory_;       // of the exponential average, per metric
+  std::size_t settle_;  // metrics that always belong to the level at the start
   std::vector<double> values_;
   std::vector<double> smoothed_;
-  std::size_t settle_;  // metrics that measure the first level and its noise
   double average_ = 0.0;
   double weight_ = 0.0;
-  double first_mean_ = 0.0;
-  double first_squares_ = 0.0;
-  std::size_t lowest_ = 0;
+  level start_;
+  double best_;
+  double best_value_ = 0.0;
+  bool over_before_ = false;
   bool diverged_ = false;
 };
 

@@ -20,8 +20,13 @@ namespace autotunenet {
 
 namespace {
 
+// Where the lowest metric comes late, the value that made most of it is the safer guide.
+constexpr double most_of_the_fall = 0.75;
+// Of the smoothed metric that has to prove the value, per metric.
+constexpr double kept = 0.9;
+
 struct range_tested {
-  enum class phase : std::uint8_t { first, sweep, landing, through };
+  enum class phase : std::uint8_t { first, sweep, landing, proving, through };
 
   range_test_options options;
   std::size_t steps;
@@ -32,6 +37,14 @@ struct range_tested {
   double spent = 0.0;     // training steps that will be undone
   double previous = 0.0;  // the value before the pending one: the one a metric speaks of
   std::uint64_t inner_number = 0;
+
+  bool found = false;
+  double landing_value = 0.0;
+  double trunk = 0.0;  // training steps since the last landing
+  double level = 0.0;  // the metric, smoothed, and the weight of what went into it
+  double level_weight = 0.0;
+  std::size_t restarted = 0;
+  training_state extra_state = training_state::keep;
   suggestion out{};
 
   double value(std::size_t step) const noexcept {
@@ -43,12 +56,12 @@ struct range_tested {
     suggestion const& wanted = inner.ask();
     ++out.number;
     if (out.values.empty()) begin(wanted);
-    if (now == phase::through && wanted.number != inner_number) {
+    if ((now == phase::proving || now == phase::through) && wanted.number != inner_number) {
       inner_number = wanted.number;
       out.values = wanted.values;
       out.events = wanted.events;
       out.why = wanted.why;
-      out.state = wanted.state;
+      out.state = wanted.state | std::exchange(extra_state, training_state::keep);
     }
     return out;
   }
@@ -58,17 +71,17 @@ struct range_tested {
     out.why = wanted.why;
     out.events = wanted.events;
     search_space const& space = wanted.values.space();
-    auto const found = space.find(options.parameter);
-    if (!found) {
+    auto const index = space.find(options.parameter);
+    if (!index) {
       now = phase::through;
       return;
     }
-    auto const* kind = std::get_if<real>(&space[*found]);
+    auto const* kind = std::get_if<real>(&space[*index]);
     if (!kind || kind->spacing != scale::log) {
       throw invalid_option(
           std::format("range_test: parameter \"{}\" must be real and on a log scale", options.parameter));
     }
-    axis = *found;
+    axis = *index;
     out.state = training_state::mark_trial;
   }
 
@@ -82,6 +95,8 @@ struct range_tested {
         return follow(seen, inner);
       case phase::landing:
         return land(seen, inner);
+      case phase::proving:
+        return prove(seen, inner);
       case phase::through:
         return pass(seen, inner);
     }
@@ -112,10 +127,48 @@ struct range_tested {
   void finish(suggestions& inner) {
     now = phase::landing;
     out.values = inner.ask().values;
-    if (auto const lowest = curve.lowest()) out.values.assign(axis, *lowest / options.back_off);
+    found = curve.lowest().has_value();
+    if (found) {
+      landing_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
+      out.values.assign(axis, landing_value);
+    }
     out.why = reason::start;
     out.events = event::range_test_ended;
-    out.state = training_state::return_to_trial | training_state::drop_trial;
+    out.state = training_state::return_to_trial;
+    if (!to_be_proven()) out.state |= training_state::drop_trial;
+  }
+
+  bool to_be_proven() const noexcept { return found && options.horizon > 0 && options.restarts > 0; }
+
+  // A rate that looks good for a moment may kill a network slowly.
+  void prove(observation const& seen, suggestions& inner) {
+    trunk += seen.steps;
+    if (seen.usable()) {
+      level = kept * level + (1.0 - kept) * seen.metric;
+      level_weight = kept * level_weight + (1.0 - kept);
+    }
+    pass(seen, inner);
+    if (trunk < options.proof * static_cast<double>(options.horizon) || level_weight == 0.0) return;
+    trunk = 0.0;
+    if (curve.start_level() - level / level_weight >= 0.5 * curve.fall()) {
+      now = phase::through;
+      extra_state = training_state::drop_trial;
+      return;
+    }
+    begin_again(inner);
+  }
+
+  void begin_again(suggestions& inner) {
+    landing_value /= 4.0;
+    level = level_weight = 0.0;
+    spent = 0.0;
+    now = phase::landing;
+    out.values = inner.ask().values;
+    out.values.assign(axis, landing_value);
+    out.why = reason::back_off;
+    out.events = event::backed_off;
+    out.state = training_state::return_to_trial;
+    if (++restarted == options.restarts) out.state |= training_state::drop_trial;
   }
 
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
@@ -123,7 +176,8 @@ struct range_tested {
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += spent;
-    now = phase::through;
+    passed.relocated = true;
+    now = to_be_proven() && restarted < options.restarts ? phase::proving : phase::through;
     pass(passed, inner);
   }
 
@@ -137,11 +191,16 @@ struct range_tested {
 
 range_test::range_test(range_test_options options, std::pmr::memory_resource* memory)
     : options_(std::move(options)), memory_(memory) {
-  if (!(options_.budget >= 0.0 && options_.budget <= 1.0)) {
-    throw invalid_option(std::format("range_test: budget = {} must lie between 0 and 1", options_.budget));
+  if (!(options_.budget >= 0.0 && options_.most_budget >= options_.budget && options_.most_budget <= 1.0)) {
+    throw invalid_option(
+        std::format("range_test: budget = {} and most_budget = {} must lie between 0 and 1, in this order",
+                    options_.budget, options_.most_budget));
   }
   if (!(options_.back_off >= 1.0 && std::isfinite(options_.back_off))) {
     throw invalid_option(std::format("range_test: back_off = {} must be at least 1", options_.back_off));
+  }
+  if (!(options_.proof > 0.0 && options_.proof <= 1.0)) {
+    throw invalid_option(std::format("range_test: proof = {} must lie in (0, 1]", options_.proof));
   }
   if (options_.least_steps < 8 || options_.most_steps < options_.least_steps || options_.most_steps > 10000) {
     throw invalid_option(std::format(
@@ -153,8 +212,9 @@ range_test::range_test(range_test_options options, std::pmr::memory_resource* me
 suggestions range_test::operator()(suggestions inner) const {
   std::size_t steps = options_.most_steps;
   if (options_.horizon > 0) {
-    double const affordable = options_.budget * static_cast<double>(options_.horizon);
-    steps = std::min(steps, static_cast<std::size_t>(affordable));
+    auto const part = [&](double of) { return static_cast<std::size_t>(of * static_cast<double>(options_.horizon)); };
+    // Few points make a poor sweep: a short run affords relatively more of them.
+    steps = std::min({steps, std::max(options_.enough_steps, part(options_.budget)), part(options_.most_budget)});
   }
   if (steps < options_.least_steps) return inner;
   return drive(range_tested{options_, steps}, std::move(inner), memory_);

@@ -13,13 +13,20 @@ struct range_test_options {
   std::string parameter = "lr";  ///< a real parameter on a log scale; the sweep stays inside its bounds
   /// Observations that the run will have; 0: not known, then the sweep has `most_steps`.
   std::size_t horizon = 0;
-  /// The part of the horizon that the sweep may take, 0 to 1. Where that leaves fewer than `least_steps` observations
-  /// there is no sweep.
-  double budget = 0.04;
-  std::size_t least_steps = 12;
-  std::size_t most_steps = 150;
-  /// What was found is the value at the lowest metric, divided by this.
-  double back_off = 2.5;
+  /// The part of the horizon that the sweep takes; a short run goes up to `most_budget` to get `enough_steps`. Where
+  /// that leaves fewer than `least_steps` observations there is no sweep.
+  double budget = 0.027;
+  double most_budget = 0.1;
+  std::size_t least_steps = 30;
+  std::size_t enough_steps = 60;
+  std::size_t most_steps = 100;
+  /// What was found is the value where the sweep ended, divided by this, or, where that is lower, the value from which
+  /// on the metric had made three quarters of its fall.
+  double back_off = 4.0;
+  /// Where training has made less than half of the sweep's fall by this part of the horizon, it begins again from the
+  /// saved state with a quarter of the value, at most `restarts` times.
+  double proof = 0.07;
+  std::size_t restarts = 2;
 };
 
 /// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is
@@ -30,7 +37,8 @@ struct range_test_options {
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
 /// says that the trainer can restore its state, and is left out otherwise. Suggestions of the sweep carry
 /// `reason::range_test`. Where no value of the sweep made the metric fall, the inner tuner's own start is kept.
-/// A space without the parameter passes unchanged. Throws `invalid_option`.
+/// Where the horizon is known, what was found has to prove itself: see `range_test_options::proof`. A space without the
+/// parameter passes unchanged. Throws `invalid_option`.
 class range_test {
  public:
   explicit range_test(range_test_options options = {}, std::pmr::memory_resource* memory = nullptr);

@@ -108,6 +108,8 @@ struct observation {
   double noise = 0.0;                 ///< standard error of `metric`; 0: unknown
   double steps = 1.0;                 ///< training steps in the stretch
   bool restorable = false;            ///< the trainer carries out `suggestion::state`
+  /// What ran was chosen outside the tuner, and is where it should go on from: the end of a reversible trial.
+  bool relocated = false;
   reach within{};
 
   /// Whether the metric can be used: measured, and finite.

@@ -64,6 +64,19 @@ TEST_CASE("a linear shape holds the peak first") {
   CHECK_THAT(rates[100], WithinRel(0.01, 1e-9));
 }
 
+TEST_CASE("a rise begins low and joins the shape") {
+  auto tuner =
+      constant(space().at({{"lr", 0.1}})) | anneal({.horizon = 1000, .shape = annealing::linear, .rise = 0.01});
+  std::vector<double> rates;
+  for (int t = 0; t < 20; ++t) {
+    rates.push_back(tuner.ask().values["lr"]);
+    tuner.tell(1.0);
+  }
+  CHECK_THAT(rates[0], WithinRel(0.01, 1e-9));
+  CHECK_THAT(rates[4], WithinRel(0.05 * 0.996, 1e-9));
+  CHECK_THAT(rates[10], WithinRel(0.1 * 0.99, 1e-9));
+}
+
 TEST_CASE("the tuner inside thinks in peaks: its own value comes back bit for bit") {
   told log;
   auto tuner = constant(space().at({{"lr", 0.1}}), &log) | anneal({.horizon = 50});

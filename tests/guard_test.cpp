@@ -465,6 +465,23 @@ TEST_CASE("an old record is forgotten after `recall` averages") {
   CHECK_FALSE(has(made[8].events, event::regressed));
 }
 
+TEST_CASE("metrics from before a rollback do not count after it") {
+  auto options = strict();
+  options.window = 5;
+  auto tuner = climbing() | guard(options);
+  auto const fall = times(4, 10.0) + times(12, 7.0);
+  auto const made = run(tuner, fall + times(5, 50.0), true);
+  std::size_t at = fall.size();
+  while (at < made.size() && made[at].why != reason::rollback) ++at;
+  REQUIRE(at < made.size());
+  auto again = climbing() | guard(options);
+  auto const after = run(again, fall + times(at - fall.size(), 50.0) + times(15, 7.0), true);
+  for (std::size_t i = at + 1; i < after.size(); ++i) {
+    CHECK_FALSE(has(after[i].events, event::regressed));
+    CHECK_FALSE(has(after[i].events, event::rebased));
+  }
+}
+
 // Cooldown.
 
 TEST_CASE("in cooldown the configuration is held, and regressions do not roll back") {
@@ -522,6 +539,22 @@ TEST_CASE("with nothing good known the guard backs off, further each time, and n
   CHECK(made[6].values["lr"] == 1e-5);
   CHECK(made[6].why == reason::back_off);
   CHECK(has(made[6].events, event::backed_off));
+}
+
+TEST_CASE("each back-off goes further than the last, wherever the tuner went in between") {
+  auto tuner = climbing() | guard({.cooldown = 0});
+  auto const made = run(tuner, {quiet_nan, 1.0, 1.0, 1.0, quiet_nan});
+  CHECK(made[1].values["lr"] == 0.5e-3);
+  REQUIRE(made[4].values["lr"] > 0.5e-3);
+  CHECK(made[5].values["lr"] == 0.25e-3);
+  auto falling = scripted(start(),
+                          [](suggestion& next) {
+                            next.why = reason::explore;
+                            next.values.assign(0, 1e-5);
+                          }) |
+                 guard({.max_delta = 100.0, .cooldown = 0});
+  auto const lower = run(falling, {1.0, quiet_nan, 1.0, quiet_nan});
+  CHECK(lower[4].values["lr"] == 1e-5);
 }
 
 TEST_CASE("when training suffers again before anything new became good, the guard backs off from the good one") {
@@ -634,6 +667,26 @@ TEST_CASE("the training state is copied rarely") {
   for (suggestion const& s : made) marks += has(s.state, training_state::mark_candidate) ? 1 : 0;
   CHECK(marks >= 15);
   CHECK(marks <= 22);
+}
+
+TEST_CASE("a configuration whose training state was not copied does not replace one whose state was") {
+  auto options = strict();
+  options.snapshot_every = 4;
+  auto tuner = climbing() | guard(options);
+  std::vector<suggestion> made{tuner.ask()};
+  std::size_t copied = 0;
+  for (int i = 0; i < 40; ++i) {
+    bool const asked = has(made.back().state, training_state::mark_candidate);
+    bool const refuses = made.size() > 12;
+    if (asked && !refuses) copied = made.size() - 1;
+    tuner.tell({.metric = 10.0 - 0.1 * i, .restorable = !(asked && refuses)});
+    made.push_back(tuner.ask());
+  }
+  REQUIRE(copied > 0);
+  tuner.tell({.metric = quiet_nan, .restorable = true});
+  CHECK(tuner.ask().why == reason::rollback);
+  CHECK(has(tuner.ask().state, training_state::return_to_good));
+  CHECK(tuner.ask().values == made[copied - 1].values);
 }
 
 TEST_CASE("a trainer that cannot restore is asked for one copy, and rolled back by configuration") {

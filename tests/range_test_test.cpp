@@ -67,8 +67,8 @@ TEST_CASE("the sweep lands on a rate that trains well, whatever the start") {
   for (double const start : {1e-6, 1e-3, 1.0, 100.0}) {
     for (std::uint64_t seed = 0; seed < 10; ++seed) {
       noisy_quadratic training(seed);
-      auto tuner = constant(space().at({{"lr", start}})) | range_test({.horizon = 2500});
-      trained const result = run(tuner, training, 2500);
+      auto tuner = constant(space().at({{"lr", start}})) | range_test({.horizon = 4000});
+      trained const result = run(tuner, training, 4000);
       INFO("start " << start << " seed " << seed << " landed " << result.landed);
       CHECK(result.landed > 0.05);
       CHECK(result.landed < 2.0);
@@ -80,7 +80,7 @@ TEST_CASE("the sweep lands on a rate that trains well, whatever the start") {
 
 TEST_CASE("weights are back where they were before the sweep began") {
   noisy_quadratic training(5);
-  auto tuner = constant(space().at({{"lr", 50.0}})) | range_test({.horizon = 2500});
+  auto tuner = constant(space().at({{"lr", 50.0}})) | range_test({.horizon = 4000});
   noisy_quadratic::weights const before = training.state();
   noisy_quadratic::weights saved = before;
   for (bool landed = false; !landed;) {
@@ -90,7 +90,6 @@ TEST_CASE("weights are back where they were before the sweep began") {
     landed = has(s.events, event::range_test_ended);
     if (landed) {
       CHECK(training.state() == before);
-      CHECK(has(s.state, training_state::drop_trial));
       CHECK(s.why == reason::start);
     }
     tuner.tell({.metric = training.step(s.values["lr"]), .restorable = true});
@@ -99,7 +98,7 @@ TEST_CASE("weights are back where they were before the sweep began") {
 
 TEST_CASE("a sweep rises inside the bounds, moves nothing else, and says what it is") {
   noisy_quadratic training(1);
-  auto tuner = constant(space().at({{"lr", 1e-3}, {"momentum", 0.7}})) | range_test({.horizon = 2500});
+  auto tuner = constant(space().at({{"lr", 1e-3}, {"momentum", 0.7}})) | range_test({.horizon = 4000});
   trained const result = run(tuner, training, 200);
   double previous = 0.0;
   for (std::size_t i = 0; i < result.all.size(); ++i) {
@@ -120,7 +119,7 @@ TEST_CASE("a sweep rises inside the bounds, moves nothing else, and says what it
 TEST_CASE("the tuner inside learns where it begins, and how much of the run is gone") {
   told log;
   noisy_quadratic training(2);
-  auto tuner = constant(space().at({{"lr", 1e-6}}), &log) | range_test({.horizon = 2500});
+  auto tuner = constant(space().at({{"lr", 1e-6}}), &log) | range_test({.horizon = 4000});
   trained const result = run(tuner, training, 200);
   CHECK(log.applied.front() == result.landed);
   CHECK(log.steps.front() == static_cast<double>(result.extra) + 1.0);
@@ -128,7 +127,7 @@ TEST_CASE("the tuner inside learns where it begins, and how much of the run is g
 }
 
 TEST_CASE("a trainer that cannot restore its state is never swept") {
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 2500});
+  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
   for (int step = 0; step < 50; ++step) {
     suggestion const& s = tuner.ask();
     CHECK(s.values["lr"] == 1e-3);
@@ -145,7 +144,7 @@ TEST_CASE("a run too short for a sweep goes without") {
 }
 
 TEST_CASE("where nothing makes the metric fall, the start is kept") {
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 2500});
+  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
   for (int step = 0; step < 300; ++step) {
     suggestion const& s = tuner.ask();
     if (has(s.events, event::range_test_ended)) CHECK(s.values["lr"] == 1e-3);
@@ -156,7 +155,7 @@ TEST_CASE("where nothing makes the metric fall, the start is kept") {
 TEST_CASE("NaN, infinity and failures end a sweep, and are never landed on") {
   for (int kind = 0; kind < 3; ++kind) {
     noisy_quadratic training(3);
-    auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 2500});
+    auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
     bool landed = false;
     double failed_at = 0.0;
     for (int step = 0; step < 300 && !landed; ++step) {
@@ -180,8 +179,8 @@ TEST_CASE("NaN, infinity and failures end a sweep, and are never landed on") {
 TEST_CASE("a scaled and shifted metric lands on the same value") {
   noisy_quadratic plain(4);
   noisy_quadratic scaled(4);
-  auto first = constant(space().center()) | range_test({.horizon = 2500});
-  auto second = constant(space().center()) | range_test({.horizon = 2500});
+  auto first = constant(space().center()) | range_test({.horizon = 4000});
+  auto second = constant(space().center()) | range_test({.horizon = 4000});
   CHECK(run(first, plain, 150).landed == run(second, scaled, 150, 1024.0, -4096.0).landed);
 }
 
@@ -190,16 +189,55 @@ TEST_CASE("a range test refuses what cannot be swept") {
   CHECK_THROWS_AS(range_test({.back_off = 0.5}), invalid_option);
   CHECK_THROWS_AS(range_test({.least_steps = 2}), invalid_option);
   search_space const linear{real{"lr", 0.0, 1.0}};
-  auto tuner = constant(linear.center()) | range_test({.horizon = 2500});
+  auto tuner = constant(linear.center()) | range_test({.horizon = 4000});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
   search_space const other{real{"dropout", 0.0, 1.0}};
-  auto fine = constant(other.center()) | range_test({.horizon = 2500});
+  auto fine = constant(other.center()) | range_test({.horizon = 4000});
   CHECK(fine.ask().state == training_state::keep);
+}
+
+TEST_CASE("what was found has to prove itself, else training begins again with a quarter of it") {
+  noisy_quadratic training(7);
+  double const level = training.loss();
+  auto tuner = constant(space().center()) | range_test({.horizon = 4000, .proof = 0.05, .restarts = 2});
+  noisy_quadratic::weights const before = training.state();
+  noisy_quadratic::weights saved = before;
+  std::vector<double> landings;
+  bool dropped = false;
+  for (int step = 0; step < 2000; ++step) {
+    suggestion const& s = tuner.ask();
+    if (has(s.state, training_state::return_to_trial)) training.restore(saved);
+    if (has(s.state, training_state::mark_trial)) saved = training.state();
+    if (has(s.events, event::range_test_ended | event::backed_off)) {
+      CHECK(training.state() == before);
+      landings.push_back(s.values["lr"]);
+    }
+    dropped = dropped || has(s.state, training_state::drop_trial);
+    double const loss = training.step(s.values["lr"]);
+    bool const dead = !landings.empty() && landings.size() < 3;
+    tuner.tell({.metric = dead ? level : loss, .restorable = true});
+  }
+  REQUIRE(landings.size() == 3);
+  CHECK(landings[1] == landings[0] / 4.0);
+  CHECK(landings[2] == landings[1] / 4.0);
+  CHECK(dropped);
+}
+
+TEST_CASE("what proves itself is left alone, and its saved state is dropped") {
+  noisy_quadratic training(8);
+  auto tuner = constant(space().center()) | range_test({.horizon = 4000});
+  trained const result = run(tuner, training, 1000);
+  bool dropped = false;
+  for (suggestion const& s : result.all) {
+    CHECK_FALSE(has(s.events, event::backed_off));
+    dropped = dropped || has(s.state, training_state::drop_trial);
+  }
+  CHECK(dropped);
 }
 
 TEST_CASE("a step after the sweep allocates nothing") {
   noisy_quadratic training(6);
-  auto tuner = constant(space().center()) | range_test({.horizon = 2500});
+  auto tuner = constant(space().center()) | range_test({.horizon = 4000});
   run(tuner, training, 200);
   support::allocation_count count;
   for (int step = 0; step < 100; ++step) {

@@ -441,67 +441,6 @@ TEST_CASE("a return to what was never saved is reported once, as not restorable"
   CHECK(seen[1].restorable);
 }
 
-TEST_CASE("a candidate that was too dear to mark is never replaced by an older one") {
-  using enum training_state;
-  seed(4);
-  small_network network;
-  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
-  training_slots slots(network, sgd, {.budget = 0.0});
-  slots.carry_out(mark_candidate, 0);
-  slots.carry_out(promote);
-  auto const good = weights(network);
-  train_step(network, sgd);
-  slots.carry_out(mark_candidate, 1);
-  CHECK(slots.marks() == 1);
-  CHECK(slots.marks_left_out() == 1);
-  train_step(network, sgd);
-  slots.carry_out(promote);
-  slots_report const report = slots.carry_out(return_to_good);
-  CHECK(report.complete);
-  CHECK(report.marked_at == 0);
-  CHECK(same_bits(weights(network), good));
-
-  slots.carry_out(mark_trial, 2);
-  CHECK(slots.marks() == 2);
-}
-
-TEST_CASE("a candidate left unpromoted is void once its successor could not be marked") {
-  using enum training_state;
-  small_network network;
-  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
-  training_slots slots(network, sgd, {.budget = 0.0});
-  slots.carry_out(mark_candidate, 0);
-  slots.carry_out(mark_candidate, 1);
-  CHECK(slots.marks_left_out() == 1);
-  slots.carry_out(promote);
-  CHECK_FALSE(slots.carry_out(return_to_good).complete);
-}
-
-TEST_CASE("a promotion moves the candidate without copying, and the good one outlives later candidates") {
-  using enum training_state;
-  seed(5);
-  small_network network;
-  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1).momentum(0.9));
-  training_slots slots(network, sgd, {.budget = infinity});
-  std::vector<std::vector<at::Tensor>> at;
-  for (std::uint64_t i = 0; i < 4; ++i) {
-    at.push_back(weights(network));
-    slots.carry_out(promote | mark_candidate, i);
-    train_step(network, sgd);
-  }
-  CHECK(slots.marks() == 4);
-  slots_report const report = slots.carry_out(return_to_good);
-  CHECK(report.returned == return_to_good);
-  CHECK(report.marked_at == 2);
-  CHECK(same_bits(weights(network), at[2]));
-  auto const two = slots.bytes();
-  slots.carry_out(mark_trial);
-  CHECK(slots.bytes() > two);
-  slots.carry_out(drop_trial);
-  CHECK(slots.bytes() == two);
-  refused([&] { training_slots(network, sgd, {.budget = -0.1}); }, "budget: -0.1");
-}
-
 TEST_CASE("a training loop that is a coroutine uses the pieces without the tuner") {
   using enum training_state;
   struct loop {

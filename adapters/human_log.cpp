@@ -1,0 +1,73 @@
+module;
+#include <spdlog/logger.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <format>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+module autotunenet.journal;
+
+namespace autotunenet {
+
+namespace {
+
+constexpr event alarming = event::failed | event::rolled_back | event::backed_off;
+constexpr event noteworthy = alarming | event::clamped | event::cooldown_began | event::cooldown_ended |
+                             event::warm_up_ended | event::range_test_began | event::range_test_ended | event::rebased;
+
+spdlog::level::level_enum level_of(suggestion const& next, bool changed) {
+  if (has(next.events, alarming)) return spdlog::level::warn;
+  if (has(next.events, noteworthy)) return spdlog::level::info;
+  bool const steady = next.why == reason::anneal || next.why == reason::range_test;
+  return changed && !steady ? spdlog::level::info : spdlog::level::debug;
+}
+
+std::string changes(configuration const& before, configuration const& now) {
+  std::string text;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    bool const first = before.size() != now.size();
+    if (!first && before[i] == now[i]) continue;
+    text += std::format("{}{} ", text.empty() ? "" : ", ", name_of(now.space()[i]));
+    text += first ? now.text(i) : std::format("{} -> {}", before.text(i), now.text(i));
+  }
+  return text.empty() ? std::string("no change") : text;
+}
+
+}  // namespace
+
+human_log::human_log(std::shared_ptr<spdlog::logger> logger) : logger_(std::move(logger)) {
+  if (!logger_) throw invalid_option("human_log: there is no logger");
+}
+
+void human_log::suggested(suggestion const& next) {
+  try {
+    write(next);
+  } catch (...) {
+    // A log line is not worth a training run.
+  }
+}
+
+void human_log::write(suggestion const& next) {
+  bool const changed = !std::ranges::equal(next.values.values(), before_);
+  if (!changed && next.events == event::none) return;
+  before_.assign(next.values.values().begin(), next.values.values().end());
+  auto const level = level_of(next, changed);
+  if (!logger_->should_log(level)) return;
+  std::string text = std::format("{} {}: {}", next.number, to_string(next.why), changes(shown_, next.values));
+  if (next.events != event::none) text += std::format(" ({})", describe(next.events));
+  if (measured_) text += std::format(", last metric {:.6g}", metric_);
+  shown_ = next.values;
+  logger_->log(level, "{}", text);
+}
+
+void human_log::observed(suggestion const&, observation const& seen) {
+  if (seen.result == outcome::skipped) return;
+  measured_ = true;
+  metric_ = seen.metric;
+}
+
+}  // namespace autotunenet

@@ -1,0 +1,37 @@
+module;
+#include <memory>
+#include <vector>
+
+#include "spdlog_fwd.hpp"
+
+export module autotunenet.journal:human_log;
+
+import autotunenet;
+
+export namespace autotunenet {
+
+/// A line for a person wherever something happens, through a logger of the user's own; quiet while nothing does.
+///
+/// Failures, rollbacks and back-offs are warnings. Changes of the tuner's, clamps, the ends of warm-up and cooldown and
+/// the range test's two ends are information. What a schedule or a sweep changes at every step, regressions that
+/// patience still bears, and new good configurations are for debugging.
+///
+/// What fails here, fails silently: training goes on. Not thread-safe beyond the logger itself.
+class human_log : public observer {
+ public:
+  /// Throws `invalid_option` where there is no logger.
+  explicit human_log(std::shared_ptr<spdlog::logger> logger);
+  void suggested(suggestion const&) override;
+  void observed(suggestion const&, observation const&) override;
+
+ private:
+  void write(suggestion const& next);
+
+  std::shared_ptr<spdlog::logger> logger_;
+  std::vector<double> before_;
+  configuration shown_;  // what the last line said
+  double metric_ = 0.0;
+  bool measured_ = false;
+};
+
+}  // namespace autotunenet

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace training {
+
+/// A model whose hidden layer has a dropout that can be changed while it trains.
+class network : public torch::nn::Module {
+ public:
+  /// Logits, one row per target.
+  virtual at::Tensor forward(at::Tensor const& inputs) = 0;
+
+  double dropout = 0.0;
+};
+
+/// "mlp" (784-128-10), "cnn" (two small convolutions, 28 by 28 pixels) or "gru" (characters). The caller seeds
+/// LibTorch. Throws std::invalid_argument.
+std::shared_ptr<network> make_network(std::string_view kind, std::int64_t classes);
+
+}  // namespace training

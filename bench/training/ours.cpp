@@ -1,0 +1,64 @@
+#include "ours.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+import autotunenet.torch;
+import training.ours_pipeline;
+
+namespace training {
+
+namespace {
+
+using namespace autotunenet;
+
+class ours final : public controller {
+ public:
+  explicit ours(bool several) : several_(several) {}
+
+  void begin(plan const& run, trainee& t) override {
+    // As wide as somebody without a clue would say.
+    std::vector<parameter> parameters{real{"lr", 1e-6, 1e2, scale::log}};
+    std::vector<setter> setters;
+    if (several_) {
+      parameters.push_back(real{"weight_decay", 1e-6, 1e-2, scale::log});
+      if (run.optimizer.starts_with("adam")) parameters.push_back(real{"beta1", 0.5, 0.99});
+      if (run.optimizer == "momentum") parameters.push_back(real{"momentum", 0.5, 0.99});
+      parameters.push_back(real{"dropout", 0.0, 0.5});
+      parameters.push_back(real{"clip_norm", 0.1, 100.0, scale::log});
+      setters.push_back(
+          {.name = "dropout", .set = [&t](double p) { *t.dropout = p; }, .get = [&t] { return *t.dropout; }});
+      setters.push_back({.name = "clip_norm", .set = [&t](double n) { *t.clip_norm = n; }});
+    }
+    search_space const space(std::move(parameters));
+    auto start = current_values(*t.optimizer, space, setters);
+    tuner_.emplace(
+        *t.optimizer, ours_pipeline(std::move(start), {.seed = run.seed, .horizon = run.steps}),
+        torch_options{.model = t.model, .setters = std::move(setters), .on_restore = [this](restoration const& back) {
+                        done_.undone_steps += static_cast<std::size_t>(back.steps_undone);
+                      }});
+  }
+
+  void after_step(std::size_t, double loss, trainee&) override {
+    tuner_->on_step_end(loss);
+    if (has(tuner_->current().events, event::rolled_back | event::backed_off)) ++done_.rollbacks;
+  }
+
+  bool restores() const override { return true; }
+  account done() const override { return done_; }
+
+ private:
+  bool several_;
+  std::optional<torch_tuner> tuner_;
+  account done_;
+};
+
+}  // namespace
+
+std::unique_ptr<controller> make_ours(bool several) { return std::make_unique<ours>(several); }
+
+}  // namespace training

@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <random>
+#include <vector>
+
+#include "normal.hpp"
+#include "synthetic.hpp"
+
+import autotunenet;
+import training.ours_pipeline;
+
+namespace training {
+
+namespace {
+
+using namespace autotunenet;
+
+/// One sampled run of gradient descent on the noisy quadratic.
+class sampled_quadratic {
+ public:
+  explicit sampled_quadratic(std::uint64_t seed) : noise_(seed) {}
+
+  /// The loss of this step's sample, before the step.
+  double step(double lr) {
+    double loss = 0.0;
+    for (std::size_t i = 0; i < x_.size(); ++i) {
+      double const h = curvature(i), away = x_[i] - noise_.next() / std::sqrt(h);
+      loss += 0.5 * h * away * away;
+      x_[i] -= lr * h * away;
+    }
+    return loss;
+  }
+
+  double excess_loss() const {
+    double loss = 0.0;
+    for (std::size_t i = 0; i < x_.size(); ++i) loss += 0.5 * curvature(i) * x_[i] * x_[i];
+    return loss;
+  }
+
+  /// Carries out a suggestion's state; gives the steps that were undone.
+  std::size_t carry_out(training_state what, std::size_t step) {
+    std::size_t undone = 0;
+    auto const put_back = [&](slot const& from) {
+      x_ = from.x;
+      undone = step - from.step;
+    };
+    if (has(what, training_state::return_to_trial)) put_back(trial_);
+    if (has(what, training_state::return_to_good)) put_back(good_);
+    if (has(what, training_state::promote)) good_ = candidate_;
+    if (has(what, training_state::mark_candidate)) candidate_ = {x_, step};
+    if (has(what, training_state::mark_trial)) trial_ = {x_, step};
+    return undone;
+  }
+
+ private:
+  struct slot {
+    std::vector<double> x = std::vector<double>(100, 10.0);
+    std::size_t step = 0;
+  };
+  static double curvature(std::size_t i) { return 1.0 / static_cast<double>(i + 1); }
+
+  std::vector<double> x_ = slot{}.x;
+  slot trial_, candidate_, good_;
+  normal_stream noise_;
+};
+
+}  // namespace
+
+record quadratic_ours(job const& what, std::size_t steps) {
+  search_space const space{real{"lr", 1e-6, 1e2, scale::log}};
+  auto tuner = ours_pipeline(space.at({{"lr", what.start_lr}}), {.seed = what.seed, .horizon = steps});
+  sampled_quadratic model(what.seed + 1);
+  record out{.what = what};
+  std::size_t undone = 0;
+  std::chrono::steady_clock::duration in_controller{};
+  for (std::size_t t = 0; t < steps; ++t) {
+    auto const asked = std::chrono::steady_clock::now();
+    auto const& now = tuner.ask();
+    in_controller += std::chrono::steady_clock::now() - asked;
+    undone += model.carry_out(now.state, t);
+    if (has(now.events, event::rolled_back | event::backed_off)) ++out.rollbacks;
+    double const lr = now.values[0], loss = model.step(lr);
+    if ((t + 1) % (steps / 10) == 0)
+      out.history.push_back({.epoch = static_cast<double>(t + 1) / static_cast<double>(steps),
+                             .step = t + 1,
+                             .val_loss = model.excess_loss(),
+                             .train_loss = loss,
+                             .lr = lr});
+    auto const told = std::chrono::steady_clock::now();
+    tuner.tell(observation{.metric = loss, .restorable = true});
+    in_controller += std::chrono::steady_clock::now() - told;
+  }
+  out.final_val_loss = model.excess_loss();
+  out.best_val_loss = out.final_val_loss;
+  for (auto const& m : out.history) out.best_val_loss = std::min(out.best_val_loss, m.val_loss);
+  out.diverged = !(out.final_val_loss < 260.0);
+  out.extra_work_fraction = static_cast<double>(undone) / static_cast<double>(steps);
+  out.controller_seconds = std::chrono::duration<double>(in_controller).count();
+  return out;
+}
+
+}  // namespace training

@@ -1,0 +1,29 @@
+#include <torch/torch.h>
+
+#include <cstdio>
+
+import autotunenet.torch;
+
+using namespace autotunenet;
+
+int main() {
+  torch::manual_seed(1);
+  auto inputs = torch::randn({4096, 16}), targets = inputs.matmul(torch::randn({16, 1})).tanh();
+  torch::nn::Sequential model(torch::nn::Linear(16, 64), torch::nn::ReLU(), torch::nn::Linear(64, 1));
+  torch::optim::Adam optimizer(model->parameters(), 1e-5);  // far too low
+
+  constexpr int steps = 2000;
+  search_space space{real{"lr", 1e-6, 1.0, scale::log}};
+  settings const chosen{.tuning = {.seed = 1, .horizon = steps}};
+  torch_tuner tuner(optimizer, make_pipeline(chosen, current_values(optimizer, space)), {.model = model.get()});
+
+  for (int step = 1; step <= steps; ++step) {
+    auto batch = torch::randint(4096, {64});
+    optimizer.zero_grad();
+    auto loss = torch::mse_loss(model->forward(inputs.index_select(0, batch)), targets.index_select(0, batch));
+    loss.backward();
+    optimizer.step();
+    tuner.on_step_end(loss);
+    if (step % 200 == 0) std::printf("step %4d  loss %.4f  lr %.2e\n", step, loss.item<double>(), tuner.applied()[0]);
+  }
+}

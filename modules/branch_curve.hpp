@@ -1,0 +1,50 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <optional>
+
+namespace autotunenet {
+
+/// What short annealed branches measured at multiples of a value, which multiple to try next, and where the metric
+/// turns up. Shifting or scaling the metric changes nothing.
+class branch_curve {
+ public:
+  /// @param start the metric at the start of the run
+  /// @param tolerance how far above the best a branch may end, as a part of what the best has gained since the start
+  branch_curve(double start, double tolerance) : start_(start), tolerance_(tolerance) {}
+
+  /// A power of two; nothing once the turning point is enclosed or the search has left its range.
+  std::optional<double> next() const noexcept;
+  /// The mean metric at the end of a branch and its standard error; an infinite mean if the branch failed.
+  void add(double multiple, double mean, double error) noexcept;
+  /// The multiple where the metric leaves the tolerance, interpolated on log scales. The
+  /// highest one where all were too low. Nothing if no branch was good, or none made a difference.
+  std::optional<double> turning_point() const noexcept;
+
+ private:
+  static constexpr int lowest = -4;  // 2^-4 to 2^4
+  static constexpr int highest = 4;
+  static constexpr std::size_t size = highest - lowest + 1;
+  struct branch {
+    bool known = false;
+    double mean = 0.0;
+    double error = 0.0;
+  };
+  /// By exponent: how far above the best, as a part of the best's gain; and where that counts as too far.
+  struct excess {
+    std::array<double, size> above{};
+    double threshold = 0.0;
+    bool any = false;  ///< whether a branch was good at all
+  };
+
+  static constexpr std::size_t slot(int exponent) noexcept { return static_cast<std::size_t>(exponent - lowest); }
+  bool known(int exponent) const noexcept { return branches_[slot(exponent)].known; }
+  std::array<double, size> monotone() const noexcept;
+  excess measure() const noexcept;
+
+  double start_;
+  double tolerance_;
+  std::array<branch, size> branches_{};
+};
+
+}  // namespace autotunenet

@@ -1,0 +1,216 @@
+module;
+#include <algorithm>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <limits>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "branch_curve.hpp"
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+// The metrics from which the level at the start is known.
+constexpr int start_metrics = 4;
+// The part of a branch, at its end, that is measured.
+constexpr double measured_part = 0.4;
+// What branches cost at most: as many as the search can ask for.
+constexpr double most_branches = 6.0;
+
+struct branch_tested {
+  enum class phase : std::uint8_t { waiting, branching, landing, through };
+
+  branch_test_options options;
+  std::size_t length;  // of a branch
+  phase now = phase::waiting;
+  std::size_t axis = 0;
+  double elapsed = 0.0;  // since training began, or began again
+  double spent = 0.0;
+  int started = 0;
+  double start_level = 0.0;
+  double recent_level = 0.0;
+  int far_off = 0;  // metrics in a row that are as far above the start as training has come below it
+  std::optional<branch_curve> curve{};
+  double base = 0.0;      // the value that multiples refer to
+  double multiple = 1.0;  // of the running branch
+  std::size_t step = 0;   // in the running branch
+  double count = 0.0;     // of the metrics at its end, their mean, and the sum of squares about it
+  double mean = 0.0;
+  double squares = 0.0;
+  std::uint64_t inner_number = 0;
+  suggestion out{};
+
+  suggestion const& ask(suggestions& inner) {
+    suggestion const& wanted = inner.ask();
+    ++out.number;
+    if (out.values.empty()) begin(wanted);
+    if ((now == phase::waiting || now == phase::through) && wanted.number != inner_number) {
+      inner_number = wanted.number;
+      out.values = wanted.values;
+      out.events = wanted.events;
+      out.why = wanted.why;
+      out.state = wanted.state;
+    }
+    return out;
+  }
+
+  void begin(suggestion const& wanted) {
+    search_space const& space = wanted.values.space();
+    auto const found = space.find(options.parameter);
+    if (!found) {
+      now = phase::through;
+      return;
+    }
+    auto const* kind = std::get_if<real>(&space[*found]);
+    if (!kind || kind->spacing != scale::log) {
+      throw invalid_option(
+          std::format("branch_test: parameter \"{}\" must be real and on a log scale", options.parameter));
+    }
+    axis = *found;
+  }
+
+  void tell(observation const& seen, suggestions& inner) {
+    switch (now) {
+      case phase::waiting:
+        return wait(seen, inner);
+      case phase::branching:
+        return follow(seen, inner);
+      case phase::landing:
+        return land(seen, inner);
+      case phase::through:
+        return pass(seen, inner);
+    }
+  }
+
+  void wait(observation const& seen, suggestions& inner) {
+    // After a landing of another trial what came before is undone, and the place for its saved state is taken.
+    elapsed = seen.relocated ? 0.0 : elapsed + seen.steps;
+    if (seen.usable()) {
+      if (started < start_metrics) start_level += (seen.metric - start_level) / ++started;
+      recent_level += (seen.metric - recent_level) * (started < start_metrics ? 1.0 : 0.1);
+    }
+    pass(seen, inner);
+    double const due = options.at * static_cast<double>(options.horizon);
+    if (elapsed < due || !seen.usable() || inner.poll() == nullptr) return;
+    if (!seen.restorable || !(start_level > recent_level)) {
+      now = phase::through;
+      return;
+    }
+    base = inner.ask().values[axis];
+    out.values = inner.ask().values;
+    curve.emplace(start_level, options.tolerance);
+    now = phase::branching;
+    out.why = reason::range_test;
+    out.events = event::range_test_began;
+    out.state = training_state::mark_trial;
+    start_branch();
+  }
+
+  void start_branch() {
+    multiple = curve->next().value_or(1.0);
+    step = 0;
+    count = mean = squares = 0.0;
+    far_off = 0;
+    set_value();
+  }
+
+  // A quarter of the branch from the present value to its multiple, a quarter there, the other half straight down.
+  void set_value() {
+    double const progress = static_cast<double>(step) / static_cast<double>(length);
+    double const warmed = 1.0 + (multiple - 1.0) * std::min(1.0, 4.0 * progress);
+    out.values.assign(axis, base * warmed * std::min(1.0, 2.0 * (1.0 - progress)));
+  }
+
+  void follow(observation const& seen, suggestions& inner) {
+    spent += seen.steps;
+    out.events = event::none;
+    out.state = training_state::keep;
+    ++step;
+    auto const whole = static_cast<double>(length);
+    if (seen.usable() && static_cast<double>(step) > (1.0 - measured_part) * whole) {
+      count += 1.0;
+      double const from_mean = seen.metric - mean;
+      mean += from_mean / count;
+      squares += from_mean * (seen.metric - mean);
+    }
+    far_off = seen.usable() && seen.metric > 2.0 * start_level - recent_level ? far_off + 1 : 0;
+    bool const failed = seen.bad() || far_off == 3;
+    if (!failed && step < length) return set_value();
+    if (failed || count < 2.0) {
+      curve->add(multiple, std::numeric_limits<double>::infinity(), 0.0);
+    } else {
+      curve->add(multiple, mean, std::sqrt(squares / (count - 1.0) / count));
+    }
+    if (!curve->next()) return finish(inner);
+    out.state = training_state::return_to_trial;
+    start_branch();
+  }
+
+  void finish(suggestions& inner) {
+    now = phase::landing;
+    out.values = inner.ask().values;
+    if (auto const turning = curve->turning_point()) out.values.assign(axis, base * options.back_off * *turning);
+    out.why = reason::exploit;
+    out.events = event::range_test_ended;
+    out.state = training_state::return_to_trial | training_state::drop_trial;
+  }
+
+  // The first stretch that counts again: the inner tuner learns where it goes on, and how much of the run is gone.
+  void land(observation const& seen, suggestions& inner) {
+    observation passed = seen;
+    if (passed.applied.empty()) passed.applied = out.values.values();
+    passed.steps += spent;
+    passed.relocated = true;
+    now = phase::through;
+    pass(passed, inner);
+  }
+
+  void pass(observation passed, suggestions& inner) {
+    passed.number = 0;
+    inner.tell(passed);
+  }
+};
+
+void check_fraction(char const* key, double value) {
+  if (!(value >= 0.0 && value <= 1.0)) {
+    throw invalid_option(std::format("branch_test: {} = {} must lie between 0 and 1", key, value));
+  }
+}
+
+}  // namespace
+
+branch_test::branch_test(branch_test_options options, std::pmr::memory_resource* memory)
+    : options_(std::move(options)), memory_(memory) {
+  check_fraction("at", options_.at);
+  check_fraction("budget", options_.budget);
+  if (!(options_.tolerance > 0.0 && std::isfinite(options_.tolerance))) {
+    throw invalid_option(std::format("branch_test: tolerance = {} must be above 0", options_.tolerance));
+  }
+  if (!(options_.back_off > 0.0 && options_.back_off <= 1.0)) {
+    throw invalid_option(std::format("branch_test: back_off = {} must lie in (0, 1]", options_.back_off));
+  }
+  if (options_.least_steps < 8 || options_.most_steps < options_.least_steps) {
+    throw invalid_option(
+        std::format("branch_test: least_steps = {} and most_steps = {} must be 8 or more, in this order",
+                    options_.least_steps, options_.most_steps));
+  }
+}
+
+suggestions branch_test::operator()(suggestions inner) const {
+  double const affordable = options_.budget * static_cast<double>(options_.horizon) / most_branches;
+  auto const length = std::min(options_.most_steps, static_cast<std::size_t>(affordable));
+  if (length < options_.least_steps) return inner;
+  return drive(branch_tested{options_, length}, std::move(inner), memory_);
+}
+
+}  // namespace autotunenet

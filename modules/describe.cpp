@@ -1,0 +1,86 @@
+module;
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+constexpr std::array all_reasons{reason::start,    reason::warm_up, reason::range_test, reason::explore,
+                                 reason::exploit,  reason::anneal,  reason::hold,       reason::rollback,
+                                 reason::cooldown, reason::back_off};
+constexpr std::array all_outcomes{outcome::measured, outcome::failed, outcome::skipped};
+
+template <class Value, std::size_t count>
+std::optional<Value> find(std::array<Value, count> const& all, std::string_view name) noexcept {
+  for (Value const one : all) {
+    if (to_string(one) == name) return one;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(event one) noexcept {
+  switch (one) {
+    case event::none:
+      return "none";
+    case event::clamped:
+      return "clamped";
+    case event::rolled_back:
+      return "rolled back";
+    case event::backed_off:
+      return "backed off";
+    case event::cooldown_began:
+      return "cooldown began";
+    case event::cooldown_ended:
+      return "cooldown ended";
+    case event::warm_up_ended:
+      return "warm-up ended";
+    case event::range_test_began:
+      return "range test began";
+    case event::range_test_ended:
+      return "range test ended";
+    case event::regressed:
+      return "regressed";
+    case event::failed:
+      return "failed";
+    case event::became_good:
+      return "became good";
+    case event::rebased:
+      return "rebased";
+  }
+  return "several";
+}
+
+std::string_view to_string(outcome result) noexcept {
+  switch (result) {
+    case outcome::measured:
+      return "measured";
+    case outcome::failed:
+      return "failed";
+    case outcome::skipped:
+      return "skipped";
+  }
+  return "unknown";
+}
+
+std::string describe(event all) {
+  std::string text;
+  for (event const one : all_events) {
+    if (!has(all, one)) continue;
+    if (!text.empty()) text += ", ";
+    text += to_string(one);
+  }
+  return text;
+}
+
+std::optional<reason> reason_named(std::string_view name) noexcept { return find(all_reasons, name); }
+std::optional<event> event_named(std::string_view name) noexcept { return find(all_events, name); }
+std::optional<outcome> outcome_named(std::string_view name) noexcept { return find(all_outcomes, name); }
+
+}  // namespace autotunenet

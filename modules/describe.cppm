@@ -1,0 +1,32 @@
+module;
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+export module autotunenet:describe;
+
+import :trial;
+
+export namespace autotunenet {
+
+/// Every event there is, alone.
+inline constexpr std::array all_events{
+    event::clamped,        event::rolled_back,   event::backed_off,       event::cooldown_began,
+    event::cooldown_ended, event::warm_up_ended, event::range_test_began, event::range_test_ended,
+    event::regressed,      event::failed,        event::became_good,      event::rebased,
+};
+
+/// A single event in words: "rolled back".
+std::string_view to_string(event one) noexcept;
+std::string_view to_string(outcome) noexcept;
+
+/// All events in words: "rolled back, cooldown began"; empty for none.
+std::string describe(event all);
+
+/// The other way round, exactly as spelled by `to_string`.
+std::optional<reason> reason_named(std::string_view) noexcept;
+std::optional<event> event_named(std::string_view) noexcept;
+std::optional<outcome> outcome_named(std::string_view) noexcept;
+
+}  // namespace autotunenet

@@ -1,0 +1,249 @@
+module;
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <limits>
+#include <memory_resource>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+module autotunenet:guarding;
+
+import :back_off;
+import :bounded_step;
+import :error;
+import :generator;
+import :guard;
+import :last_good;
+import :recovery;
+import :regression_test;
+import :search_space;
+import :trial;
+
+namespace autotunenet {
+
+/// All that a guard knows.
+struct guarding {
+  explicit guarding(guard_options const& given);
+
+  suggestion const& ask(suggestions& inner);
+  void tell(observation const& seen, suggestions& inner);
+
+ private:
+  // Where suggestions come from, in the order of `ask`.
+  void begin(suggestion const& wanted);
+  void apply_remedy();
+  void follow(suggestion const& wanted);
+  void end_trial(suggestion const& wanted);
+  void hold(reason why);
+  void propose(suggestion const& wanted);
+
+  // What observations lead to, in the order of `tell`.
+  bool notice_what_ran(std::span<double const> applied);
+  void judge(observation const& seen, observation& inward);
+  verdict settle_in(verdict now);
+  void choose_remedy(bool restorable);
+
+  void check_shape(configuration const& values) const;
+
+  guard_options options;
+  suggestion out{};                // the last suggestion
+  std::vector<double> ran{};       // what ran last; outside the bounds if the trainer says so
+  bool settled = false;            // what ran last is what was suggested last
+  std::vector<double> target{};    // of the last remedy
+  std::optional<reason> remedy{};  // decided by the last observation
+  event news = event::none;        // for the next suggestion
+  training_state wishes = training_state::keep;
+
+  std::optional<bounded_step> step{};
+  std::optional<safety> safe{};
+  warm_up settling;
+  regression_test test;
+  last_good good;
+  recovery care;
+};
+
+guarding::guarding(guard_options const& given)
+    : options(given),
+      settling{.observations = given.warm_up, .limit = given.warm_up_metric},
+      test({given.max_regression, given.noise_margin, given.window, given.recall}),
+      good{.patience = given.patience, .snapshot_every = given.snapshot_every},
+      care{.patience = given.patience, .cooldown = given.cooldown} {}
+
+suggestion const& guarding::ask(suggestions& inner) {
+  suggestion const& wanted = inner.ask();
+  check_shape(wanted.values);
+  bool const trial_ends = out.why == reason::range_test || has(wanted.state, training_state::return_to_trial);
+  bool const first = !step;
+  if (first) begin(wanted);
+  ++out.number;
+  out.events = wanted.events | std::exchange(news, event::none);
+  out.state = wanted.state | std::exchange(wishes, training_state::keep);
+
+  if (first)
+    follow(wanted);
+  else if (remedy)
+    apply_remedy();
+  else if (wanted.why == reason::range_test)
+    follow(wanted);
+  else if (trial_ends)
+    end_trial(wanted);
+  else if (care.cooling())
+    hold(reason::cooldown);
+  else if (settling.active())
+    hold(reason::warm_up);
+  else if (wanted.why == reason::hold)
+    hold(reason::hold);
+  else
+    propose(wanted);
+
+  if (first && wanted.why != reason::range_test) out.why = reason::start;
+  return out;
+}
+
+void guarding::tell(observation const& seen, suggestions& inner) {
+  bool const new_here = notice_what_ran(seen.applied);
+  observation inward = seen;
+  inward.number = 0;
+  inward.applied = ran;
+  if (out.number == 1 && seen.restorable) wishes |= training_state::promote;  // what was marked before the first step
+  if (out.why != reason::range_test && seen.result != outcome::skipped) judge(seen, inward);
+  if (new_here || remedy) step->around(remedy ? target : ran);
+  inward.within = step->within();
+  inner.tell(inward);
+}
+
+void guarding::begin(suggestion const& wanted) {
+  search_space const& space = wanted.values.space();
+  out.values = wanted.values;
+  step.emplace(space, options.max_delta);
+  safe.emplace(space, options.safety, options.back_off);
+  ran.reserve(space.size());
+  target.reserve(space.size());
+  good.values.reserve(space.size());
+  good.candidate.reserve(space.size());
+  wishes |= training_state::mark_candidate;
+}
+
+void guarding::apply_remedy() {
+  out.values.assign(target);
+  settled = false;
+  out.why = *std::exchange(remedy, std::nullopt);
+}
+
+void guarding::follow(suggestion const& wanted) {
+  out.values.assign(wanted.values.values());
+  settled = false;
+  out.why = wanted.why;
+}
+
+void guarding::end_trial(suggestion const& wanted) {
+  follow(wanted);
+  test.begin_afresh();
+  care.begin_afresh();
+  settling.begin_afresh();
+  good.drop_candidate();
+}
+
+void guarding::hold(reason why) {
+  out.why = why;
+  if (why != reason::cooldown && !settled) out.values.assign(ran);
+}
+
+void guarding::propose(suggestion const& wanted) {
+  constexpr double rounding = 1e-9;  // the tuner chose inside the box, in other units
+  out.why = wanted.why;
+  if (settled && same_values(wanted.values.values(), ran)) return;
+  settled = false;
+  for (std::size_t i = 0; i < ran.size(); ++i) {
+    double const to = wanted.values[i];
+    double const reached = step->nearest(i, to);
+    if (std::abs(to - reached) > rounding * std::abs(reached)) out.events |= event::clamped;
+    if (reached != out.values[i]) out.values.assign(i, reached);
+  }
+}
+
+// Whether the place is a new one. Mostly it is not, and then nothing is copied.
+bool guarding::notice_what_ran(std::span<double const> applied) {
+  if (settled && (applied.empty() || same_values(applied, ran))) return false;
+  if (applied.empty()) applied = out.values.values();
+  if (applied.size() != out.values.size()) {
+    throw invalid_option(std::format("observation.applied holds {} values; the search space has {} parameters",
+                                     applied.size(), out.values.size()));
+  }
+  ran.assign(applied.begin(), applied.end());
+  for (std::size_t i = 0; i < ran.size(); ++i) {
+    if (std::isnan(ran[i])) ran[i] = out.values[i];
+  }
+  settled = same_values(ran, out.values.values());
+  return true;
+}
+
+void guarding::judge(observation const& seen, observation& inward) {
+  if (has(out.state, training_state::mark_candidate) && out.number > 1 && !seen.restorable) good.copy_refused();
+  if (seen.bad()) {
+    news |= event::failed;
+    inward.result = outcome::failed;
+    choose_remedy(seen.restorable);
+    return;
+  }
+  verdict const now = settle_in(test.observe(seen.metric, seen.noise));
+  if (now == verdict::regressed) news |= event::regressed;
+  auto const [events, state] = good.observe(now, ran, out.values.space(), seen.restorable);
+  news |= events;
+  wishes |= state;
+  if (has(events, event::became_good)) care.remedies = 0;
+
+  bool const was_cooling = care.cooling();
+  if (care.cool()) news |= event::cooldown_ended;
+  if (care.metric_moved(now)) {
+    test.rebase();
+    news |= event::rebased;
+  } else if (!was_cooling && care.exhausted(now)) {
+    inward.result = outcome::failed;
+    choose_remedy(seen.restorable);
+  }
+}
+
+// In warm-up nothing is judged; the reference for what follows is the level at its end.
+verdict guarding::settle_in(verdict now) {
+  if (!settling.active()) return now;
+  if (settling.observe(test)) {
+    news |= event::warm_up_ended;
+    test.forget_best();
+  }
+  return verdict::unknown;
+}
+
+void guarding::choose_remedy(bool restorable) {
+  bool const roll_back = good.known() && good.proven;
+  if (roll_back) {
+    target = good.values;
+  } else {
+    if (care.remedies == 0) target = ran;
+    safe->retreat(target, ran);
+  }
+  remedy = roll_back ? reason::rollback : reason::back_off;
+  news |= roll_back ? event::rolled_back : event::backed_off;
+  if (care.cooldown > 0) news |= event::cooldown_began;
+  if (good.can_return()) wishes |= training_state::return_to_good;
+  care.begin(restorable && good.can_return());
+  good.doubt();
+  test.interrupt();
+}
+
+void guarding::check_shape(configuration const& values) const {
+  if (values.empty())
+    throw invalid_option("guard: the tuner suggested an empty configuration; it needs one of a search space");
+  if (step && values.size() != out.values.size()) {
+    throw invalid_option(
+        std::format("guard: the tuner suggested {} values after {}; the search space must stay the same", values.size(),
+                    out.values.size()));
+  }
+}
+
+}  // namespace autotunenet

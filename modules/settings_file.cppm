@@ -1,0 +1,50 @@
+module;
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+export module autotunenet:settings_file;
+
+import :error;
+import :settings;
+
+export namespace autotunenet {
+
+/// A place in a settings file, and what is wrong there. Lines and columns count from 1; 0 stands for the whole file.
+struct settings_problem {
+  std::size_t line = 0;
+  std::size_t column = 0;
+  std::string text;
+};
+
+/// A settings file that cannot be read or makes no sense. The message has a line for each problem, in the file's order:
+/// `file:line:column: [section] key: what was given; what is allowed`.
+class settings_error : public invalid_option {
+ public:
+  settings_error(std::string file, std::vector<settings_problem> problems);
+  std::string const& file() const noexcept;
+  /// The first ten, never empty.
+  std::vector<settings_problem> const& problems() const noexcept;
+
+ private:
+  struct report;
+  explicit settings_error(std::shared_ptr<report const> made);
+  std::shared_ptr<report const> report_;
+};
+
+/// Reads settings from TOML text; `name` stands for the file in error messages. Sections and keys come in any order;
+/// what is not there has its default; parameters are declared in the order of the text. Throws `settings_error` for
+/// everything that does not have its place, its type and its limits, and for text of more than 1 MiB.
+settings parse_settings(std::string_view text, std::string_view name = "settings");
+
+/// The same from a file.
+settings read_settings(std::filesystem::path const& file);
+
+/// The settings as a file, every key written out. Reading it gives the same settings. Throws `invalid_option` for
+/// settings that `check` refuses, and for names that are not UTF-8.
+std::string to_toml(settings const&);
+
+}  // namespace autotunenet

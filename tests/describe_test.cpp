@@ -1,0 +1,39 @@
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+import autotunenet;
+
+using namespace autotunenet;
+
+TEST_CASE("every event has a name of its own that reads back") {
+  std::uint32_t bits = 0;
+  for (event const one : all_events) {
+    CAPTURE(to_string(one));
+    auto const bit = static_cast<std::uint32_t>(one);
+    CHECK((bits & bit) == 0);
+    bits |= bit;
+    CHECK(event_named(to_string(one)) == one);
+  }
+  CHECK((bits & (bits + 1)) == 0);                              // no event in between is left out
+  CHECK(to_string(static_cast<event>(bits + 1)) == "several");  // and none after
+  CHECK_FALSE(event_named("rolled_back"));
+  CHECK_FALSE(event_named(""));
+}
+
+TEST_CASE("every reason and outcome reads back by its name") {
+  for (int i = 0; to_string(static_cast<reason>(i)) != "unknown"; ++i) {
+    CHECK(reason_named(to_string(static_cast<reason>(i))) == static_cast<reason>(i));
+  }
+  CHECK_FALSE(reason_named("unknown"));
+  for (outcome const one : {outcome::measured, outcome::failed, outcome::skipped}) {
+    CHECK(outcome_named(to_string(one)) == one);
+  }
+}
+
+TEST_CASE("several events are described in words") {
+  CHECK(describe(event::none).empty());
+  CHECK(describe(event::cooldown_began | event::rolled_back) == "rolled back, cooldown began");
+}

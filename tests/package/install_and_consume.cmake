@@ -1,0 +1,24 @@
+# Installs the core into a fresh folder, and builds and runs a project that finds it there.
+# cmake -D BUILD=... -D WORK=... -D COMPILER=... -D FLAGS=... -P install_and_consume.cmake
+function(step)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
+  if(result)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+step(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix --component core)
+
+file(GLOB_RECURSE compiled ${WORK}/prefix/*.pcm ${WORK}/prefix/*.gcm)
+if(compiled)
+  message(FATAL_ERROR "compiled interfaces were installed: ${compiled}")
+endif()
+
+step(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -D CMAKE_PREFIX_PATH=${WORK}/prefix
+  -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+step(${CMAKE_COMMAND} --build ${WORK}/build --parallel 2)
+step(${WORK}/build/consumer)
+message(STATUS "${output}")

@@ -1,0 +1,211 @@
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <memory_resource>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/noisy_quadratic.hpp"
+
+import autotunenet;
+
+using namespace autotunenet;
+using Catch::Matchers::Message;
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+std::string const lr = "[parameters]\nlr = { min = 1e-4, max = 1.0, scale = \"log\" }\n";
+
+/// The learning rates and reasons of a run in which the metric is `metric(step)`.
+struct run {
+  std::vector<double> rates;
+  std::vector<reason> why;
+  event events = event::none;
+
+  template <class Metric>
+  run(suggestions tuning, std::size_t steps, Metric metric, bool restorable = false) {
+    for (std::size_t i = 0; i < steps; ++i) {
+      suggestion const& now = tuning.ask();
+      rates.push_back(now.values[0]);
+      why.push_back(now.why);
+      events |= now.events;
+      tuning.tell({.metric = metric(i, now.values[0]), .restorable = restorable});
+    }
+  }
+  bool has_reason(reason one) const {
+    for (reason const r : why) {
+      if (r == one) return true;
+    }
+    return false;
+  }
+};
+
+run on_quadratic(settings const& chosen, std::size_t steps, bool restorable = false) {
+  support::noisy_quadratic network(3);
+  auto const metric = [&](std::size_t, double rate) { return network.step(rate); };
+  return {make_pipeline(chosen), steps, metric, restorable};
+}
+
+}  // namespace
+
+TEST_CASE("each tuner makes a pipeline from a file and trains") {
+  for (std::string const tuner : {"bayesian", "tpe", "random"}) {
+    CAPTURE(tuner);
+    settings const chosen = parse_settings(lr + "[tuning]\nobjective = \"step\"\ntuner = \"" + tuner + "\"\n");
+    run const training = on_quadratic(chosen, 500);
+    CHECK(training.rates.front() == search_space{real{"lr", 1e-4, 1.0, scale::log}}.center()[0]);
+    bool moved = false;
+    for (double const rate : training.rates) {
+      REQUIRE(rate >= 1e-4);
+      REQUIRE(rate <= 1.0);
+      moved = moved || rate != training.rates.front();
+    }
+    CHECK(moved);
+  }
+}
+
+// Mistake 16: the factory ignored the stability section and took no seed.
+TEST_CASE("the seed of a file takes effect, and the same seed gives the same run") {
+  auto const of_seed = [](int seed) {
+    return on_quadratic(parse_settings(lr + "[tuning]\ntuner = \"random\"\nanneal = \"none\"\nseed = " +
+                                       std::to_string(seed) + "\n"),
+                        50)
+        .rates;
+  };
+  CHECK(of_seed(1) == of_seed(1));
+  CHECK(of_seed(1) != of_seed(2));
+}
+
+TEST_CASE("the stability section of a file takes effect") {
+  auto const of_stability = [](std::string const& text) {
+    settings const chosen = parse_settings(lr + "[stability]\nwindow = 1\n" + text +
+                                           "[tuning]\nanneal = \"none\"\n[metrics]\nsmoothing_window = 1\n");
+    // Improves for thirty steps, then is ever worse.
+    auto const metric = [](std::size_t i, double) {
+      auto const x = static_cast<double>(i);
+      return i < 30 ? 10.0 - 0.1 * x : 50.0 + 10.0 * x;
+    };
+    run const training(make_pipeline(chosen), 80, metric);
+    std::size_t first = 0;
+    while (first < training.why.size() && training.why[first] != reason::rollback) ++first;
+    return first;
+  };
+  CHECK(of_stability("patience = 2\n") < 80);
+  CHECK(of_stability("patience = 7\n") == of_stability("patience = 2\n") + 5);
+  CHECK(of_stability("patience = 2\nenabled = false\n") == 80);
+  CHECK(of_stability("patience = 2\nmax_regression = 1e9\n") == 80);
+}
+
+TEST_CASE("without the regression test a failure still acts") {
+  settings const chosen = parse_settings(lr + "[stability]\nenabled = false\n");
+  run const training(make_pipeline(chosen), 10, [](std::size_t i, double) { return i == 5 ? not_a_number : 1.0; });
+  CHECK(has(training.events, event::failed));
+  CHECK((has(training.events, event::rolled_back) || has(training.events, event::backed_off)));
+}
+
+TEST_CASE("warm-up holds the start for as many epochs as the file says") {
+  settings const chosen = parse_settings(lr +
+                                         "[tuning]\ntuner = \"random\"\nanneal = \"none\"\nobjective = \"step\"\n"
+                                         "tune_n_steps = 1\nsteps_per_epoch = 10\nwarmup_epochs = 2\n"
+                                         "range_test = false\n");
+  run const training = on_quadratic(chosen, 30);
+  for (std::size_t i = 0; i < 20; ++i) CHECK(training.rates[i] == training.rates[0]);
+  CHECK(training.rates[25] != training.rates[0]);
+}
+
+TEST_CASE("the metric gate opens at or above the threshold where the metric should grow") {
+  auto const moved = [](double metric) {
+    settings const chosen = parse_settings(lr +
+                                           "[tuning]\ntuner = \"random\"\nanneal = \"none\"\n"
+                                           "direction = \"maximize\"\nwarmup_metric_threshold = 0.8\n");
+    run const training(make_pipeline(chosen), 40, [&](std::size_t, double) { return metric; });
+    return training.rates.back() != training.rates.front();
+  };
+  CHECK(moved(0.9));
+  CHECK_FALSE(moved(0.7));
+}
+
+TEST_CASE("the tuner moves at each n-th observation only") {
+  settings const chosen = parse_settings(lr + "[tuning]\ntuner = \"random\"\nanneal = \"none\"\ntune_n_steps = 5\n");
+  run const training(make_pipeline(chosen), 41, [](std::size_t, double) { return 1.0; });
+  for (std::size_t i = 1; i < training.rates.size(); ++i) {
+    if (i % 5 != 0) CHECK(training.rates[i] == training.rates[i - 1]);
+  }
+  CHECK(training.rates.back() != training.rates.front());
+}
+
+TEST_CASE("annealing and the range test follow the settings and the space") {
+  std::string const steps = "[tuning]\ntuner = \"random\"\nobjective = \"step\"\nhorizon = 1000\ntune_n_steps = 500\n";
+  run const whole = on_quadratic(parse_settings(lr + steps), 1000, true);
+  CHECK(whole.has_reason(reason::range_test));
+  CHECK(whole.rates.back() < 1e-3);
+  run const no_sweep = on_quadratic(parse_settings(lr + steps + "range_test = false\n"), 100, true);
+  CHECK_FALSE(no_sweep.has_reason(reason::range_test));
+  run const epochs = on_quadratic(parse_settings(lr + "[tuning]\nobjective = \"epoch\"\n"), 100, true);
+  CHECK_FALSE(epochs.has_reason(reason::range_test));
+  run const linear = on_quadratic(parse_settings("[parameters]\nlr = { min = 0.01, max = 0.5 }\n" + steps), 100, true);
+  CHECK_FALSE(linear.has_reason(reason::range_test));
+  run const group = on_quadratic(
+      parse_settings("[parameters]\n\"group0.lr\" = { min = 1e-4, max = 1.0, scale = \"log\" }\n" + steps), 1000);
+  CHECK(group.rates.back() < 1e-3);
+}
+
+TEST_CASE("a start stands for the parameters, or belongs to them") {
+  search_space const space{real{"lr", 1e-4, 1.0, scale::log}};
+  CHECK(make_pipeline({}, space.at({{"lr", 0.01}})).ask().values[0] == 0.01);
+  CHECK(make_pipeline({.parameters = space}, space.at({{"lr", 0.02}})).ask().values[0] == 0.02);
+  CHECK_THROWS_MATCHES(make_pipeline({}), invalid_option,
+                       Message("[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, "
+                               "max = 0.1 }"));
+  CHECK_THROWS_MATCHES(make_pipeline({.parameters = space}, search_space{real{"x"}}.center()), invalid_option,
+                       Message("the configuration to start with belongs to another search space than [parameters]"));
+  settings wrong{.parameters = space};
+  wrong.stability.patience = 0;
+  CHECK_THROWS_AS(make_pipeline(wrong), invalid_option);
+}
+
+TEST_CASE("all frames come from the memory that is given") {
+  std::vector<std::byte> storage(1 << 16);
+  std::pmr::monotonic_buffer_resource memory(storage.data(), storage.size(), std::pmr::null_memory_resource());
+  settings const chosen = parse_settings(lr + "[tuning]\nobjective = \"step\"\ndirection = \"max\"\n");
+  std::pmr::memory_resource* const before = std::pmr::set_default_resource(std::pmr::null_memory_resource());
+  suggestions tuning = make_pipeline(chosen, {}, &memory);
+  std::pmr::set_default_resource(before);
+  tuning.ask();
+  tuning.tell(0.5);
+  CHECK(tuning.ask().number == 2);
+}
+
+TEST_CASE("every return of a run finds the state that was saved for it, and undoes all that came after") {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    support::noisy_quadratic network(seed, 0.1);
+    settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1e2, scale::log}},
+                          .tuning = {.objective = hook::step, .seed = seed, .horizon = 4000}};
+    suggestions tuning = make_pipeline(chosen);
+    std::vector<support::noisy_quadratic::weights> trial;  // empty: nothing is saved
+    int landings = 0;
+    for (int step = 0; step < 4000; ++step) {
+      suggestion const& now = tuning.ask();
+      if (has(now.state, training_state::return_to_trial)) {
+        REQUIRE_FALSE(trial.empty());
+        network.restore(trial.front());
+      }
+      if (has(now.state, training_state::mark_trial)) trial.assign(1, network.state());
+      if (has(now.state, training_state::drop_trial)) trial.clear();
+      if (has(now.events, event::range_test_ended)) ++landings;
+      tuning.tell({.metric = network.step(now.values[0]), .restorable = true});
+    }
+    CHECK(landings == 2);
+    CHECK(trial.empty());
+    CHECK(network.loss() < 0.05);
+  }
+}

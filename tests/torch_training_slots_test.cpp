@@ -1,0 +1,118 @@
+#include <torch/optim/sgd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "support/small_network.hpp"
+
+import autotunenet.torch;
+
+using namespace autotunenet;
+using enum training_state;
+namespace optim = torch::optim;
+
+namespace {
+
+constexpr double unlimited = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+TEST_CASE("a candidate that was too dear to mark is never replaced by an older one") {
+  seed(4);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = 0.0});
+  slots.carry_out(mark_candidate, 0);
+  slots.carry_out(promote);
+  auto const good = weights(network);
+  train_step(network, sgd);
+  slots.carry_out(mark_candidate, 1);
+  CHECK(slots.marks() == 1);
+  CHECK(slots.marks_left_out() == 1);
+  train_step(network, sgd);
+  slots.carry_out(promote);
+  slots_report const report = slots.carry_out(return_to_good);
+  CHECK(report.complete);
+  CHECK(report.marked_at == 0);
+  CHECK(same_bits(weights(network), good));
+
+  slots.carry_out(mark_trial, 2);
+  CHECK(slots.marks() == 2);
+}
+
+TEST_CASE("the first candidate is marked whatever trials have cost before") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = 0.0});
+  slots.carry_out(mark_trial, 0);
+  slots.carry_out(drop_trial | mark_candidate, 1);
+  slots.carry_out(promote);
+  CHECK(slots.carry_out(return_to_good).marked_at == 1);
+}
+
+TEST_CASE("a candidate left unpromoted is void once its successor could not be marked") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = 0.0});
+  slots.carry_out(mark_candidate, 0);
+  slots.carry_out(mark_candidate, 1);
+  CHECK(slots.marks_left_out() == 1);
+  slots.carry_out(promote);
+  CHECK_FALSE(slots.carry_out(return_to_good).complete);
+}
+
+TEST_CASE("a promotion moves the candidate without copying, and the good one outlives later candidates") {
+  seed(5);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1).momentum(0.9));
+  training_slots slots(network, sgd, {.budget = unlimited});
+  std::vector<std::vector<at::Tensor>> at;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    at.push_back(weights(network));
+    slots.carry_out(promote | mark_candidate, i);
+    train_step(network, sgd);
+  }
+  CHECK(slots.marks() == 4);
+  slots_report const report = slots.carry_out(return_to_good);
+  CHECK(report.returned == return_to_good);
+  CHECK(report.marked_at == 2);
+  CHECK(same_bits(weights(network), at[2]));
+  auto const two = slots.bytes();
+  slots.carry_out(mark_trial);
+  CHECK(slots.bytes() > two);
+  slots.carry_out(drop_trial);
+  CHECK(slots.bytes() == two);
+}
+
+TEST_CASE("a budget that is no fraction is refused") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  for (double const budget : {-0.1, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_THROWS_MATCHES(training_slots(network, sgd, {.budget = budget}), invalid_option,
+                         Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring("budget: ")));
+  }
+}
+
+TEST_CASE("what is asked for at once is carried out in the order of declaration") {
+  seed(6);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = unlimited});
+  auto const first = weights(network);
+  slots.carry_out(mark_candidate | mark_trial, 0);
+  train_step(network, sgd);
+  // First the trial's state comes back, then the candidate of before is promoted, then what came back is marked.
+  slots_report const report = slots.carry_out(return_to_trial | promote | mark_candidate | drop_trial, 1);
+  CHECK(report.returned == return_to_trial);
+  CHECK(same_bits(weights(network), first));
+  train_step(network, sgd);
+  slots.carry_out(promote);
+  CHECK(slots.carry_out(return_to_good).marked_at == 1);
+  CHECK(same_bits(weights(network), first));
+  CHECK_FALSE(slots.carry_out(return_to_trial).complete);
+  CHECK(slots.carry_out(keep).returned == keep);
+}
