@@ -149,7 +149,7 @@ TEST_CASE("a metric that improves by itself does not make the latest configurati
 
 TEST_CASE("noise alone seldom moves the incumbent") {
   int far = 0;
-  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
     suggestions tuner = bayesian(rate_space(), {.seed = seed});
     support::noise random(seed);
     double incumbent = 0.5;
@@ -160,7 +160,7 @@ TEST_CASE("noise alone seldom moves the incumbent") {
     }
     far += std::abs(incumbent - 0.5) > 0.2;
   }
-  CHECK(far <= 3);
+  CHECK(far <= 3);  // 4 where the noise that improvements share is not modelled
 }
 
 TEST_CASE("what is credited is what ran, not what was suggested") {
@@ -249,6 +249,21 @@ TEST_CASE("where training fails is avoided, and a failure makes no false improve
     CHECK(late_failures < 40);
     CHECK(sum > 0.45);
     CHECK(sum < 0.62);
+  }
+}
+
+TEST_CASE("a failure looks worse than training that only gets worse") {
+  search_space const space = rate_space();
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    suggestions tuner = bayesian(space, {.seed = seed});
+    double metric = 1.0;
+    int failures = 0;
+    for (int i = 0; i < 200; ++i) {
+      bool const broke = unit_rate(tuner.ask()) > 0.55;
+      failures += broke;
+      tuner.tell({.metric = metric *= 1.01, .result = broke ? outcome::failed : outcome::measured});
+    }
+    CHECK(failures < 20);
   }
 }
 
