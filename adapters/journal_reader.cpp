@@ -9,7 +9,6 @@ module;
 #include <format>
 #include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +18,7 @@ module;
 #include <vector>
 
 #include "journal_format.hpp"
+#include "json_fields.hpp"
 
 module autotunenet.journal;
 
@@ -27,92 +27,25 @@ namespace autotunenet {
 namespace {
 
 using nlohmann::json;
-using nlohmann::ordered_json;
-
-/// What is wrong with a line, before it is known which.
-struct bad_line : error {
-  using error::error;
-};
-
-template <class... Arguments>
-[[noreturn]] void bad(std::format_string<Arguments...> what, Arguments&&... arguments) {
-  throw bad_line(std::format(what, std::forward<Arguments>(arguments)...));
-}
-
-/// A piece of JSON for a message.
-std::string shown(ordered_json const& value) {
-  if (value.is_structured()) return value.is_array() ? "a list" : "an object";
-  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (text.size() > 40) text = text.substr(0, 40) + "...";
-  return text;
-}
-
-ordered_json parsed(std::string_view line) {
-  constexpr int deepest = 4;
-  auto const shallow = [](int depth, json::parse_event_t, ordered_json&) {
-    if (depth > deepest) bad("is nested too deeply");
-    return true;
-  };
-  try {
-    ordered_json value = ordered_json::parse(line, shallow);
-    if (!value.is_object()) bad("is {}, not a JSON object", shown(value));
-    return value;
-  } catch (json::parse_error const& e) {
-    bad("is not JSON (column {})", e.byte);
-  } catch (json::out_of_range const&) {
-    bad("holds a number that is out of range");
-  }
-}
-
-ordered_json const& field(ordered_json const& in, char const* key) {
-  auto const at = in.find(key);
-  if (at == in.end()) bad("has no \"{}\"", key);
-  return *at;
-}
-std::string const& text(ordered_json const& in, char const* key) {
-  ordered_json const& value = field(in, key);
-  if (!value.is_string()) bad("\"{}\" is {}, not a string", key, shown(value));
-  return value.get_ref<std::string const&>();
-}
-std::uint64_t count(ordered_json const& in, char const* key) {
-  ordered_json const& value = field(in, key);
-  if (!value.is_number_unsigned()) bad("\"{}\" is {}, not a whole number", key, shown(value));
-  return value.get<std::uint64_t>();
-}
-std::int64_t whole(ordered_json const& in, char const* key) {
-  ordered_json const& value = field(in, key);
-  bool const fits =
-      value.is_number_unsigned()
-          ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
-          : value.is_number_integer();
-  if (!fits) bad("\"{}\" is {}, not a whole number", key, shown(value));
-  return value.get<std::int64_t>();
-}
-double number(ordered_json const& value, std::string_view key) {
-  if (value.is_number()) return value.get<double>();
-  if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
-  if (value == "inf") return std::numeric_limits<double>::infinity();
-  if (value == "-inf") return -std::numeric_limits<double>::infinity();
-  bad("\"{}\" is {}, not a number", key, shown(value));
-}
-double number_at(ordered_json const& in, char const* key) { return number(field(in, key), key); }
 
 template <class Value>
-Value named(ordered_json const& in, char const* key, std::optional<Value> (*find)(std::string_view) noexcept) {
-  std::string const& name = text(in, key);
+Value named(json const& in, char const* key, std::optional<Value> (*find)(std::string_view) noexcept) {
+  std::string const& name = text_at(in, key);
   std::optional<Value> const value = find(name);
   if (!value) bad("\"{}\" is {}, which is not known", key, shown(field(in, key)));
   return *value;
 }
 
-parameter parameter_from(ordered_json const& p) {
+using journal_format::most_listed;
+
+parameter parameter_from(json const& p) {
   if (!p.is_object()) bad("a parameter is {}, not an object", shown(p));
-  std::string const& kind = text(p, "kind");
+  std::string const& kind = text_at(p, "kind");
   if (kind == "categorical") {
-    ordered_json const& list = field(p, "choices");
-    if (!list.is_array() || list.size() > 65536) bad("\"choices\" is {}, not a list of up to 65536", shown(list));
-    categorical made{.name = text(p, "name"), .choices = {}};
-    for (ordered_json const& choice : list) {
+    json const& list = list_at(p, "choices");
+    if (list.size() > most_listed) bad("\"choices\" has {} items; allowed: {}", list.size(), most_listed);
+    categorical made{.name = text_at(p, "name"), .choices = {}};
+    for (json const& choice : list) {
       if (choice.is_string())
         made.choices.emplace_back(choice.get<std::string>());
       else
@@ -120,37 +53,37 @@ parameter parameter_from(ordered_json const& p) {
     }
     return made;
   }
-  std::string const& spacing = text(p, "scale");
+  std::string const& spacing = text_at(p, "scale");
   if (spacing != "linear" && spacing != "log") bad("\"scale\" is {}, which is not known", shown(p["scale"]));
   scale const s = spacing == "log" ? scale::log : scale::linear;
-  if (kind == "integer") return integer{text(p, "name"), whole(p, "min"), whole(p, "max"), s};
+  if (kind == "integer") return integer{text_at(p, "name"), whole_at(p, "min"), whole_at(p, "max"), s};
   if (kind != "real") bad("\"kind\" is {}, which is not known", shown(p["kind"]));
-  return real{text(p, "name"), number_at(p, "min"), number_at(p, "max"), s};
+  return real{text_at(p, "name"), number_at(p, "min"), number_at(p, "max"), s};
 }
 
-bool is_header(ordered_json const& line) { return line.contains("format"); }
+bool is_header(json const& line) { return line.contains("format"); }
 
-journal_header header_from(ordered_json const& line) {
+journal_header header_from(json const& line) {
   if (!is_header(line) || line["format"] != journal_format::name) bad("is not the header of a journal");
-  if (std::uint64_t const version = count(line, "version"); version != journal_format::version) {
+  if (std::uint64_t const version = count_at(line, "version"); version != journal_format::version) {
     bad("is of version {}; this library reads version {}", version, journal_format::version);
   }
-  ordered_json const& list = field(line, "space");
-  if (!list.is_array() || list.size() > 65536) bad("\"space\" is {}, not a list of up to 65536", shown(list));
+  json const& list = list_at(line, "space");
+  if (list.size() > most_listed) bad("\"space\" has {} parameters; allowed: {}", list.size(), most_listed);
   std::vector<parameter> parameters;
-  for (ordered_json const& p : list) parameters.push_back(parameter_from(p));
+  for (json const& p : list) parameters.push_back(parameter_from(p));
   std::vector<std::pair<std::string, std::string>> metadata;
-  ordered_json const& pairs = field(line, "metadata");
+  json const& pairs = field(line, "metadata");
   if (!pairs.is_object()) bad("\"metadata\" is {}, not an object", shown(pairs));
-  for (auto const& [name, value] : pairs.items()) metadata.emplace_back(name, text(pairs, name.c_str()));
+  for (auto const& [name, value] : pairs.items()) metadata.emplace_back(name, text_at(pairs, name.c_str()));
   try {
-    return {search_space(std::move(parameters)), count(line, "seed"), std::move(metadata)};
+    return {search_space(std::move(parameters)), count_at(line, "seed"), std::move(metadata)};
   } catch (invalid_option const& e) {
     bad("describes no search space: {}", e.what());
   }
 }
 
-double value_from(search_space const& space, std::size_t i, ordered_json const& value) {
+double value_from(search_space const& space, std::size_t i, json const& value) {
   std::string const& name = name_of(space[i]);
   auto const* kind = std::get_if<categorical>(&space[i]);
   if (!kind) return number(value, name);
@@ -166,8 +99,8 @@ double value_from(search_space const& space, std::size_t i, ordered_json const& 
   bad("\"{}\" is {}, which is not among its choices", name, shown(value));
 }
 
-std::vector<double> values_from(search_space const& space, ordered_json const& in, char const* key) {
-  ordered_json const& values = field(in, key);
+std::vector<double> values_from(search_space const& space, json const& in, char const* key) {
+  json const& values = field(in, key);
   if (!values.is_object() || values.size() != space.size()) {
     bad("\"{}\" is not an object of the {} parameters", key, space.size());
   }
@@ -180,13 +113,11 @@ std::vector<double> values_from(search_space const& space, ordered_json const& i
   return made;
 }
 
-journal_entry entry_from(search_space const& space, ordered_json const& line) {
+journal_entry entry_from(search_space const& space, json const& line) {
   journal_entry made;
-  made.number = count(line, "number");
+  made.number = count_at(line, "number");
   made.why = named(line, "why", &reason_named);
-  ordered_json const& events = field(line, "events");
-  if (!events.is_array()) bad("\"events\" is {}, not a list", shown(events));
-  for (ordered_json const& name : events) {
+  for (json const& name : list_at(line, "events")) {
     auto const one = name.is_string() ? event_named(name.get_ref<std::string const&>()) : std::nullopt;
     if (!one) bad("\"events\" holds {}, which is not known", shown(name));
     made.events |= *one;
@@ -237,9 +168,9 @@ class line_source {
   template <class Read>
   auto read(Read&& as) const {
     try {
-      return as(parsed(text_));
+      return as(parsed_object(text_));
     } catch (bad_line const& e) {
-      throw journal_error(name_, number_, e.what());
+      throw journal_error(name_, number_, printable(e.what()));
     }
   }
   journal_header header() {
@@ -269,7 +200,7 @@ journal_contents read_journal(std::filesystem::path const& file, journal_limits 
   journal_contents made{.header = lines.header()};
   search_space const& space = made.header.space;
   while (lines.next()) {
-    lines.read([&](ordered_json const& line) {
+    lines.read([&](json const& line) {
       if (is_header(line)) {
         if (!(header_from(line).space == space)) bad("goes on with another search space");
         made.continued_at.push_back(made.entries.size());

@@ -27,7 +27,7 @@ class journal_error : public error {
 struct journal_header {
   search_space space;
   std::uint64_t seed = 0;
-  std::vector<std::pair<std::string, std::string>> metadata{};
+  std::vector<std::pair<std::string, std::string>> metadata{};  ///< by name
 };
 
 /// One step of a run.

@@ -1,12 +1,6 @@
 module;
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -27,6 +21,7 @@ module;
 #include <vector>
 
 #include "journal_format.hpp"
+#include "line_file.hpp"
 
 module autotunenet.journal;
 
@@ -34,95 +29,9 @@ namespace autotunenet {
 
 namespace {
 
+using journal_format::most_listed;
 using nlohmann::ordered_json;
 constexpr std::size_t longest_header = journal_limits{}.longest_line;
-
-/// An open file, and how much of it is whole lines.
-class line_file {
- public:
-  line_file(std::filesystem::path const& file, search_space const& space, bool append) : name_(file.string()) {
-    int const how = append ? O_RDWR : O_WRONLY | O_EXCL;
-    descriptor_ = ::open(name_.c_str(), how | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && errno == EEXIST) {
-      throw invalid_option(
-          std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
-    }
-    if (descriptor_ < 0) fail("cannot be opened", errno);
-    try {
-      if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        throw autotunenet::error(std::format("journal {}: another process is writing it", name_));
-      }
-      if (append) continue_from(file, space);
-    } catch (...) {
-      ::close(descriptor_);
-      throw;
-    }
-  }
-  line_file(line_file const&) = delete;
-  line_file& operator=(line_file const&) = delete;
-  ~line_file() { ::close(descriptor_); }
-
-  /// The error number, or 0. After an error what was written of the line is taken back.
-  int write(std::string_view line) noexcept {
-    std::size_t done = 0;
-    while (done < line.size()) {
-      ssize_t const wrote = ::write(descriptor_, line.data() + done, line.size() - done);
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote <= 0) {
-        int const why = wrote < 0 ? errno : ENOSPC;
-        if (done > 0) (void)!::ftruncate(descriptor_, whole_);
-        return why;
-      }
-      done += static_cast<std::size_t>(wrote);
-    }
-    whole_ += static_cast<off_t>(line.size());
-    return 0;
-  }
-
-  std::string const& name() const noexcept { return name_; }
-
- private:
-  [[noreturn]] void fail(std::string_view what, int why) const {
-    throw autotunenet::error(std::format("journal {}: {}: {}", name_, what, std::strerror(why)));
-  }
-
-  void continue_from(std::filesystem::path const& file, search_space const& space) {
-    struct stat status{};
-    if (::fstat(descriptor_, &status) != 0) fail("cannot be examined", errno);
-    if (!S_ISREG(status.st_mode) || status.st_size == 0) return;
-    search_space const before = [&] {
-      try {
-        return read_journal_header(file).space;
-      } catch (journal_error const& e) {
-        throw invalid_option(std::format("journal {}: is not a journal to go on with ({})", name_, e.what()));
-      }
-    }();
-    if (!(before == space)) {
-      throw invalid_option(std::format("journal {}: belongs to another search space; choose another name", name_));
-    }
-    whole_ = end_of_lines(status.st_size);
-    if (whole_ < status.st_size && ::ftruncate(descriptor_, whole_) != 0) fail("cannot be shortened", errno);
-  }
-
-  /// Where the last complete line ends.
-  off_t end_of_lines(off_t size) const {
-    std::vector<char> block(65536);
-    while (size > 0) {
-      auto const length = std::min<off_t>(size, static_cast<off_t>(block.size()));
-      ssize_t const got = ::pread(descriptor_, block.data(), static_cast<std::size_t>(length), size - length);
-      if (got != length) fail("cannot be read", got < 0 ? errno : EIO);
-      for (off_t at = length; at > 0; --at) {
-        if (block[static_cast<std::size_t>(at - 1)] == '\n') return size - length + at;
-      }
-      size -= length;
-    }
-    return 0;
-  }
-
-  std::string name_;
-  int descriptor_ = -1;
-  off_t whole_ = 0;
-};
 
 ordered_json described(parameter const& p) {
   if (auto const* kind = std::get_if<categorical>(&p)) {
@@ -187,7 +96,8 @@ class line_buffer {
 
 struct journal::state {
   state(std::filesystem::path const& path, search_space const& of, journal_options const& options)
-      : space(of), header(checked_header(path, of, options)), file(path, of, options.append) {
+      : space(of), header(checked_header(path, of, options)), file(path, options.append) {
+    if (!file.empty()) go_on(path);
     if (int const why = file.write(header)) {
       throw autotunenet::error(std::format("journal {}: cannot be written: {}", file.name(), std::strerror(why)));
     }
@@ -204,6 +114,12 @@ struct journal::state {
 
   static std::string checked_header(std::filesystem::path const& path, search_space const& of,
                                     journal_options const& options) {
+    for (std::size_t i = 0; i < of.size(); ++i) {
+      if (std::max(of.size(), static_cast<std::size_t>(of.is_categorical(i) ? of.count(i) : 0.0)) <= most_listed)
+        continue;
+      throw invalid_option(std::format("journal {}: holds at most {} parameters, and as many choices of each",
+                                       path.string(), most_listed));
+    }
     try {
       std::string made = header_line(of, options);
       if (made.size() <= longest_header) return made;
@@ -212,6 +128,21 @@ struct journal::state {
     }
     throw invalid_option(
         std::format("journal {}: search space and metadata need more than {} bytes", path.string(), longest_header));
+  }
+
+  void go_on(std::filesystem::path const& path) {
+    search_space const before = [&] {
+      try {
+        return read_journal_header(path).space;
+      } catch (journal_error const& e) {
+        throw invalid_option(std::format("journal {}: is not a journal to go on with ({})", file.name(), e.what()));
+      }
+    }();
+    if (!(before == space)) {
+      throw invalid_option(
+          std::format("journal {}: belongs to another search space; choose another name", file.name()));
+    }
+    file.drop_torn_line();
   }
 
   void write_values(std::span<double const> values) {

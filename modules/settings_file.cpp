@@ -26,41 +26,10 @@ import :settings_keys;
 
 namespace autotunenet {
 
-struct settings_error::report {
-  std::string file;
-  std::vector<settings_problem> problems;
-};
-
 namespace {
 
 constexpr std::size_t largest_file = std::size_t{1} << 20;
 constexpr std::size_t deepest = 32;
-
-std::string message(std::string const& file, std::vector<settings_problem> const& problems) {
-  std::string text;
-  for (settings_problem const& p : problems) {
-    if (!text.empty()) text += '\n';
-    text +=
-        p.line == 0 ? std::format("{}: {}", file, p.text) : std::format("{}:{}:{}: {}", file, p.line, p.column, p.text);
-  }
-  return text;
-}
-
-// What a person reads: of a bearable length, and nothing in it that a terminal might obey.
-std::vector<settings_problem> readable(std::vector<settings_problem> problems) {
-  constexpr std::size_t longest = 600;
-  for (settings_problem& p : problems) {
-    std::string text;
-    for (char const c : p.text) {
-      if (text.size() > longest) break;
-      auto const byte = static_cast<unsigned char>(c);
-      text += byte < 0x20 || byte == 0x7f ? std::format("\\u{:04X}", byte) : std::string(1, c);
-    }
-    if (text.size() > longest) text += "...";
-    p.text = std::move(text);
-  }
-  return problems;
-}
 
 [[noreturn]] void refuse(std::string_view file, std::string text, std::size_t line = 0, std::size_t column = 0) {
   throw settings_error(std::string(file), {{line, column, std::move(text)}});
@@ -243,13 +212,6 @@ class settings_reader {
 };
 
 }  // namespace
-
-settings_error::settings_error(std::string file, std::vector<settings_problem> problems)
-    : settings_error(std::make_shared<report const>(std::move(file), readable(std::move(problems)))) {}
-settings_error::settings_error(std::shared_ptr<report const> made)
-    : invalid_option(message(made->file, made->problems)), report_(std::move(made)) {}
-std::string const& settings_error::file() const noexcept { return report_->file; }
-std::vector<settings_problem> const& settings_error::problems() const noexcept { return report_->problems; }
 
 settings parse_settings(std::string_view text, std::string_view name) {
   if (text.size() > largest_file) {

@@ -157,7 +157,7 @@ TEST_CASE("random steps read back exactly as they were") {
               .steps = any_double()};
     steps.push_back(std::move(s));
   }
-  journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = {{"a", "\"\n\x01ü"}, {"", ""}}});
+  journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = {{"b", "\"\n\x01ü"}, {"", ""}}});
   for (step const& s : steps) {
     observation seen = s.seen;
     seen.applied = s.applied;
@@ -168,7 +168,7 @@ TEST_CASE("random steps read back exactly as they were") {
   journal_contents const read = read_journal(place / "run.jsonl");
   CHECK(read.header.space == space);
   CHECK(read.header.seed == ~std::uint64_t{0});
-  CHECK(read.header.metadata == std::vector<std::pair<std::string, std::string>>{{"a", "\"\n\x01ü"}, {"", ""}});
+  CHECK(read.header.metadata == std::vector<std::pair<std::string, std::string>>{{"", ""}, {"b", "\"\n\x01ü"}});
   CHECK_FALSE(read.torn_line);
   REQUIRE(read.entries.size() == steps.size());
   auto const alike = [](double a, double b) { return same_bits(a, b) || (std::isnan(a) && std::isnan(b)); };
@@ -330,6 +330,20 @@ TEST_CASE("names that are not UTF-8 are refused before a file is made") {
   CHECK(std::filesystem::is_empty(place.path()));
 }
 
+TEST_CASE("a search space that could not be read back is refused before a file is made") {
+  test::folder const place;
+  categorical wide{.name = "x", .choices = {}};
+  for (int i = 0; i < 4097; ++i) wide.choices.emplace_back(i);
+  CHECK_THROWS_MATCHES(journal(place / "j", search_space{wide}), invalid_option,
+                       MessageMatches(ContainsSubstring("at most 4096 parameters")));
+  wide.choices.pop_back();
+  CHECK_NOTHROW(journal(place / "k", search_space{wide}));
+  CHECK(read_journal(place / "k").header.space == search_space{wide});
+  CHECK_THROWS_AS(journal(place / "j", search_space{real{"x"}}, {.metadata = {{"a", std::string(1 << 20, 'x')}}}),
+                  invalid_option);
+  CHECK_FALSE(std::filesystem::exists(place / "j"));
+}
+
 TEST_CASE("a step allocates nothing once a line of its length was written") {
   test::folder const place;
   search_space const space = mixed();
@@ -396,9 +410,18 @@ TEST_CASE("hostile journals are refused within bounds") {
   CHECK(refusal(header + std::string(1000000, '[') + "\n") == ":2: is nested too deeply");
   CHECK(refusal(header + step + step, {.most_entries = 1}) == ":3: is one more than the 1 steps allowed");
   CHECK(refusal(header + step, {.longest_line = 64}) == ":1: is longer than 64 bytes");
+  std::string many = "{\"k\":1";
+  for (int i = 0; i < 80000; ++i) many += ",\"k" + std::to_string(i) + "\":1";
+  CHECK(refusal(header + many + "}\n") == ":2: has no \"number\"");
+  std::string choices = "[0";
+  for (int i = 1; i < 80000; ++i) choices += "," + std::to_string(i);
+  CHECK(refusal(replaced(header, "\"kind\":\"real\"", "\"kind\":\"categorical\",\"choices\":" + choices + "]")) ==
+        ":1: \"choices\" has 80000 items; allowed: 4096");
   std::string const terminal = refusal(header + replaced(step, "\"start\"", "\"\\u001b[31m\\u009b\""));
   CHECK(terminal.find('\x1b') == std::string::npos);
   CHECK(terminal.find('\x9b') == std::string::npos);
+  std::string const name = refusal(replaced(header, "\"name\":\"lr\"", "\"name\":\"\\u001b\\u009b\"") + step);
+  CHECK(name == ":2: \"suggested\" has no \"??\"");
   CHECK_THROWS_AS(read_journal("/dev/zero"), journal_error);
   CHECK_THROWS_AS(read_journal("/"), journal_error);
 }

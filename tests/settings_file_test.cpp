@@ -392,6 +392,7 @@ TEST_CASE("hostile text cannot fill or command the terminal") {
   std::string const message = refusal("[tuning]\n\"\\u001b[31m" + std::string(100000, 'x') + "\" = 1\n");
   CHECK(message.find('\x1b') == std::string::npos);
   CHECK(message.size() < 1000);
+  CHECK(refusal("[tuning]\n\"a\\u009bz\" = 1\n").starts_with("run.toml:2:1: [tuning] \"a\\u009Bz\": unknown key"));
   std::string const choice = refusal("[parameters]\nx = { choices = [\"\\u001b\", \"\\u001b\"] }\n");
   CHECK(choice.find('\x1b') == std::string::npos);
   CHECK_THAT(choice, ContainsSubstring("appears twice"));

@@ -1,0 +1,82 @@
+#include "line_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <format>
+#include <string>
+#include <string_view>
+#include <vector>
+
+import autotunenet;
+
+namespace autotunenet {
+
+line_file::line_file(std::filesystem::path const& file, bool append) : name_(file.string()) {
+  int const how = append ? O_RDWR : O_WRONLY | O_EXCL;
+  descriptor_ = ::open(name_.c_str(), how | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (descriptor_ < 0 && errno == EEXIST) {
+    throw invalid_option(std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
+  }
+  if (descriptor_ < 0) fail("cannot be opened", errno);
+  bool const taken = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct stat status = {};
+  bool const known = ::fstat(descriptor_, &status) == 0;
+  if (taken || !known) {
+    ::close(descriptor_);
+    throw error(std::format("journal {}: {}", name_, taken ? "another process is writing it" : "cannot be examined"));
+  }
+  if (S_ISREG(status.st_mode)) whole_ = status.st_size;
+}
+
+line_file::~line_file() { ::close(descriptor_); }
+
+void line_file::fail(std::string_view what, int why) const {
+  throw error(std::format("journal {}: {}: {}", name_, what, std::strerror(why)));
+}
+
+void line_file::drop_torn_line() {
+  off_t const end = end_of_lines();
+  if (end < whole_ && ::ftruncate(descriptor_, end) != 0) fail("cannot be shortened", errno);
+  whole_ = end;
+}
+
+off_t line_file::end_of_lines() const {
+  std::vector<char> block(65536);
+  for (off_t size = whole_; size > 0;) {
+    auto const length = std::min<off_t>(size, static_cast<off_t>(block.size()));
+    ssize_t const got = ::pread(descriptor_, block.data(), static_cast<std::size_t>(length), size - length);
+    if (got != length) fail("cannot be read", got < 0 ? errno : EIO);
+    for (off_t at = length; at > 0; --at) {
+      if (block[static_cast<std::size_t>(at - 1)] == '\n') return size - length + at;
+    }
+    size -= length;
+  }
+  return 0;
+}
+
+int line_file::write(std::string_view line) noexcept {
+  std::size_t done = 0;
+  while (done < line.size()) {
+    ssize_t const wrote = ::write(descriptor_, line.data() + done, line.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) {
+      int const why = wrote < 0 ? errno : ENOSPC;
+      // A torn line is as good as none to the reader, should this fail too.
+      if (done > 0) (void)!::ftruncate(descriptor_, whole_);
+      return why;
+    }
+    done += static_cast<std::size_t>(wrote);
+  }
+  whole_ += static_cast<off_t>(line.size());
+  return 0;
+}
+
+}  // namespace autotunenet
