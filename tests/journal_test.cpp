@@ -333,7 +333,7 @@ TEST_CASE("names that are not UTF-8 are refused before a file is made") {
 TEST_CASE("a search space that could not be read back is refused before a file is made") {
   test::folder const place;
   categorical wide{.name = "x", .choices = {}};
-  for (int i = 0; i < 4097; ++i) wide.choices.emplace_back(i);
+  for (int i = 0; i < 4097; ++i) wide.choices.emplace_back(static_cast<double>(i));
   CHECK_THROWS_MATCHES(journal(place / "j", search_space{wide}), invalid_option,
                        MessageMatches(ContainsSubstring("at most 4096 parameters")));
   wide.choices.pop_back();

@@ -1,6 +1,7 @@
 #include "flags.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <iterator>
 #include <string>
@@ -24,7 +25,11 @@ flags read_flags(int count, char** words) {
   std::vector<std::string> const known(std::begin(optimizers), std::end(optimizers));
   option("--start-lr", chosen.start_rates, "RATE ...",
          "Learning rates to begin with, each a comparison of its own (1e-5 1e-1)")
-      ->check(CLI::Range(1e-12, 1e6));
+      ->check(CLI::Range(1e-12, 1e6))
+      ->check([](std::string const& text) -> std::string {
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? "nan is not a learning rate"
+                                                              : "";  // Range lets it pass
+      });
   option("--optimizer", chosen.optimizer, "NAME", "adam (the default), adamw, sgd, momentum or rmsprop")
       ->check(CLI::IsMember(known));
   option("--epochs", chosen.epochs, "N", "Passes over the training images (20)")->check(CLI::Range(1, 10'000));
