@@ -1,24 +1,42 @@
 #include "interruption.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
-#include <ctime>
+#include <stop_token>
+#include <thread>
+
+namespace {
+
+std::atomic<int> came = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
+
+// Any thread may be the one to run it, those of a linear-algebra library included; it may hardly do anything.
+extern "C" void note(int signal) {
+  if (came.exchange(signal) != 0) std::_Exit(128 + signal);
+}
+
+}  // namespace
 
 interruption::interruption() {
-  sigemptyset(&signals_);
-  sigaddset(&signals_, SIGINT);
-  sigaddset(&signals_, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  came = 0;
+  struct sigaction action = {};
+  action.sa_handler = note;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, &before_interrupt_);
+  sigaction(SIGTERM, &action, &before_terminate_);
   waiting_ = std::jthread([this](std::stop_token over) { wait(over); });
 }
 
-// A handler may hardly do anything; a thread that waits for the signal may.
+interruption::~interruption() {
+  sigaction(SIGINT, &before_interrupt_, nullptr);
+  sigaction(SIGTERM, &before_terminate_, nullptr);
+}
+
+int interruption::signal() const noexcept { return came; }
+
 void interruption::wait(std::stop_token over) {
-  timespec const moment{.tv_sec = 0, .tv_nsec = 50'000'000};
-  while (!over.stop_requested()) {
-    int const came = sigtimedwait(&signals_, nullptr, &moment);
-    if (came <= 0) continue;
-    if (signal_ != 0) std::_Exit(128 + came);
-    signal_ = came;
-    stop_.request_stop();
-  }
+  while (!over.stop_requested() && came == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  if (came != 0) stop_.request_stop();
 }
