@@ -59,12 +59,21 @@ failed() {
   exit 1
 }
 
-# build FOLDER TARGETS [cmake options]: TARGETS are separated by spaces.
+# build FOLDER TARGETS [cmake options]: TARGETS are separated by spaces. One build of a folder at a time.
 build() {
+  mkdir -p "$1"
+  (
+    if command -v flock >/dev/null; then
+      flock --nonblock 9 || { say "Waiting for another build of $1."; flock 9; }
+    fi
+    build_alone "$@"
+  ) 9>"$1/.lock" || exit 1
+}
+
+build_alone() {
   local folder=$1 targets=$2 compiler log=$1/build.log fresh=()
   shift 2
   compiler=$(compiler_for "$folder") || exit 1
-  mkdir -p "$folder"
 
   local before generator home
   before=$(cached "$folder" CMAKE_CXX_COMPILER)
@@ -90,7 +99,7 @@ build() {
     # Ninja 1.11 to 1.13 can trip over module information that an earlier state of the sources left behind.
     grep -qE 'ninja: .*[Aa]ssert|Assertion .*(dyndep|Dyndep)|dyndep.*(loading|cycle)|ninja: error: .*\.dd' "$log" || failed "The build failed." "$log"
     say "Ninja stumbled over what an earlier build left in $folder: it is built anew."
-    find "$folder" -mindepth 1 -maxdepth 1 ! -name results ! -name build.log -exec rm -rf {} +
+    find "$folder" -mindepth 1 -maxdepth 1 ! -name results ! -name build.log ! -name .lock -exec rm -rf {} +
     "${configure[@]}" >"$log" 2>&1 || failed "CMake could not configure $folder." "$log"
     "${ninja[@]}" 2>&1 | progress >"$log" || failed "The build failed." "$log"
   fi
