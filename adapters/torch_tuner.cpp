@@ -4,6 +4,7 @@ module;
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <format>
 #include <functional>
 #include <limits>
@@ -114,6 +115,21 @@ bool torch_tuner::finished() const noexcept { return state_->pipeline.finished()
 bool torch_tuner::restorable() const noexcept { return state_->slots.has_value(); }
 std::uint64_t torch_tuner::steps() const noexcept { return state_->steps; }
 double torch_tuner::snapshot_seconds() const noexcept { return state_->slots ? state_->slots->seconds() : 0.0; }
+
+torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options) {
+  if (!chosen.parameters) {
+    throw invalid_option(
+        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
+  }
+  if (options.objective == hook::first) options.objective = chosen.tuning.objective;
+  auto pipeline = make_pipeline(chosen, current_values(optimizer, *chosen.parameters, options.setters));
+  return {optimizer, std::move(pipeline), std::move(options)};
+}
+
+torch_tuner tune(torch::optim::Optimizer& optimizer, std::filesystem::path const& settings_file,
+                 torch_options options) {
+  return tune(optimizer, read_settings(settings_file), std::move(options));
+}
 
 double metric_value(at::Tensor const& metric) {
   if (!metric.defined()) throw invalid_option("metric: an undefined tensor has no value");

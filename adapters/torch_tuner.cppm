@@ -1,6 +1,7 @@
 module;
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -99,6 +100,13 @@ class torch_tuner {
   struct state;
   std::unique_ptr<state> state_;
 };
+
+/// From settings to a tuner in one call: the pipeline that they describe, beginning with what the optimizer (and
+/// setters that have `get`) hold now. Where `options.objective` is `hook::first`, the settings say which hook carries
+/// it. Throws as `make_pipeline` and `torch_tuner` do; the one that reads a file also as `read_settings` does.
+torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options = {});
+torch_tuner tune(torch::optim::Optimizer& optimizer, std::filesystem::path const& settings_file,
+                 torch_options options = {});
 
 /// The number in a tensor of one element, of any number type, on any device. Throws `invalid_option` for an undefined
 /// tensor, more or fewer elements, complex numbers.

@@ -1,0 +1,81 @@
+#include <torch/optim/adam.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/folder.hpp"
+#include "support/small_network.hpp"
+
+import autotunenet.torch;
+
+using namespace autotunenet;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+namespace optim = torch::optim;
+
+TEST_CASE("one call makes a tuner from an optimizer and a settings file, and it trains from any start") {
+  test::folder const place;
+  std::ofstream(place / "tuning.toml") << "[parameters]\nlr = { min = 1e-6, max = 10.0, scale = \"log\" }\n"
+                                          "[tuning]\nobjective = \"step\"\nhorizon = 600\nseed = 5\n";
+  for (double const start : {1e-6, 5.0}) {
+    seed(3);
+    small_network network;
+    optim::Adam adam(network.parameters(), optim::AdamOptions(start));
+    torch_tuner tuner = tune(adam, place / "tuning.toml", {.model = &network});
+    CHECK(tuner.objective() == hook::step);
+    network.eval();
+    at::Tensor const inputs = at::randn({64, 4});
+    at::Tensor const targets = inputs.sum(1, true);
+    double first = 0.0;
+    double last = 0.0;
+    for (int step = 0; step < 600; ++step) {
+      adam.zero_grad();
+      at::Tensor const loss = at::mse_loss(network.forward(inputs), targets);
+      loss.backward();
+      adam.step();
+      tuner.on_step_end(loss);
+      if (step == 0) first = loss.item<double>();
+      last = loss.item<double>();
+    }
+    INFO("start " << start << ": " << first << " to " << last);
+    CHECK(last < 0.1 * first);
+  }
+}
+
+TEST_CASE("NaN that training meets at any time is survived, and nothing NaN stays in the weights") {
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 10.0, scale::log}},
+                        .tuning = {.objective = hook::step, .horizon = 600}};
+  for (int const when : {0, 1, 30, 100, 300}) {
+    seed(3);
+    small_network network;
+    optim::Adam adam(network.parameters(), optim::AdamOptions(1e-3));
+    torch_tuner tuner = tune(adam, chosen, {.model = &network, .snapshot_budget = 1.0});
+    for (int step = 0; step < 600; ++step) {
+      double loss = train_step(network, adam);
+      if (step == when) {
+        torch::NoGradGuard const quiet;
+        for (auto& p : network.parameters()) p.fill_(std::numeric_limits<float>::quiet_NaN());
+        loss = std::numeric_limits<double>::quiet_NaN();
+      }
+      tuner.on_step_end(loss);
+    }
+    INFO("NaN at step " << when);
+    for (auto const& p : network.parameters()) CHECK(std::isfinite(p.sum().item<double>()));
+  }
+}
+
+TEST_CASE("settings without parameters are refused by name") {
+  small_network network;
+  optim::Adam adam(network.parameters());
+  CHECK_THROWS_MATCHES(tune(adam, settings{}), invalid_option, MessageMatches(ContainsSubstring("[parameters]")));
+}
