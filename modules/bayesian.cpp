@@ -149,7 +149,7 @@ class bayesian_tuner {
              .chained = chained_,
              .shared_noise = reward.shared});
       chained_ = true;
-      shared_noise_ += 0.1 * (reward.shared - shared_noise_);
+      if (std::isfinite(reward.shared)) shared_noise_ += 0.1 * (reward.shared - shared_noise_);
     } else {
       credit_.baseline(seen.metric, seen.noise);
       chained_ = false;
@@ -198,7 +198,8 @@ class bayesian_tuner {
   /// noise of metrics hides what configurations are worth, fewer and longer looks tell more.
   std::size_t patience() const {
     hyperparameters const& known = surrogate_.parameters();
-    return static_cast<std::size_t>(std::clamp(2.0 * std::hypot(known.metric, shared_noise_) / known.signal, 1.0, 4.0));
+    double const turns = 2.0 * std::hypot(known.metric, shared_noise_) / known.signal;
+    return turns > 1.0 ? static_cast<std::size_t>(std::min(turns, 4.0)) : 1;
   }
 
   bool clearly_worse() const {
