@@ -42,7 +42,6 @@ struct torch_tuner::state {
   hook objective;
   bool state_was_missing = false;
   std::uint64_t steps = 0;
-  std::uint64_t steps_told = 0;
 
   state(torch::optim::Optimizer& optimizer, suggestions from, torch_options options)
       : pipeline(std::move(from)),
@@ -66,14 +65,13 @@ struct torch_tuner::state {
     values.apply(current.values);
   }
 
-  void tell(double metric, outcome result) {
+  void tell(double metric, outcome result, bool own_stretch) {
     if (pipeline.finished()) return;
-    std::uint64_t const since = std::exchange(steps_told, steps);
     pipeline.tell({.metric = metric,
                    .result = result,
                    .number = current.number,
                    .applied = values.read(),
-                   .steps = steps > since ? static_cast<double>(steps - since) : 1.0,
+                   .steps = own_stretch ? 1.0 : 0.0,
                    .restorable = slots && !state_was_missing});
     suggestion const* const next = pipeline.poll();
     if (!next) return;
@@ -84,7 +82,7 @@ struct torch_tuner::state {
   void hear(hook from, double metric) {
     if (objective == hook::first) objective = from;
     bool const usable = std::isfinite(metric);
-    if (from == objective || !usable) tell(metric, usable ? outcome::measured : outcome::failed);
+    if (from == objective || !usable) tell(metric, usable ? outcome::measured : outcome::failed, from == objective);
   }
 };
 
@@ -106,7 +104,10 @@ void torch_tuner::on_epoch_end(double metric) { state_->hear(hook::epoch, metric
 void torch_tuner::on_epoch_end(at::Tensor const& metric) { on_epoch_end(metric_value(metric)); }
 void torch_tuner::on_validation_end(double metric) { state_->hear(hook::validation, metric); }
 void torch_tuner::on_validation_end(at::Tensor const& metric) { on_validation_end(metric_value(metric)); }
-void torch_tuner::on_failure() { state_->tell(std::numeric_limits<double>::quiet_NaN(), outcome::failed); }
+void torch_tuner::on_failure() {
+  bool const step_lost = state_->objective == hook::step || state_->objective == hook::first;
+  state_->tell(std::numeric_limits<double>::quiet_NaN(), outcome::failed, step_lost);
+}
 
 suggestion const& torch_tuner::current() const noexcept { return state_->current; }
 std::span<double const> torch_tuner::applied() { return state_->values.read(); }

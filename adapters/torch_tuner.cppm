@@ -69,7 +69,7 @@ class torch_tuner {
   torch_tuner& operator=(torch_tuner&&) noexcept;
   ~torch_tuner();
 
-  /// After each training step. Without a metric it only counts, which tells the pipeline how long a stretch was.
+  /// After each training step. Without a metric it only counts, for `steps` and `restoration`.
   void on_step_end();
   void on_step_end(double metric);
   /// Tensors of one element, of any number type, on any device; `invalid_option` for others.

@@ -18,7 +18,7 @@ enum class annealing : std::uint8_t {
 
 struct anneal_options {
   std::string parameter = "lr";  ///< a real parameter
-  /// Observations that the run will have (their `steps` are added up); 0: not known, then anneal on plateaus.
+  /// Observations that the run will have; 0: not known, then anneal on plateaus.
   std::size_t horizon = 0;
   annealing shape = annealing::cosine;
   /// Fraction of the horizon during which the multiple rises in a straight line to the shape (Goyal et al. 2017,

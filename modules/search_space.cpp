@@ -20,7 +20,7 @@ namespace autotunenet {
 
 namespace {
 
-constexpr double largest_integer = 9007199254740992.0;  // 2^53: every whole number up to here is a double
+constexpr std::int64_t largest_integer = std::int64_t{1} << 53;  // every whole number up to here is a double
 
 template <class... Handlers>
 struct overloaded : Handlers... {
@@ -63,13 +63,13 @@ struct search_space::description {
     return finish({.min = p.min, .max = p.max, .logarithmic = p.spacing == scale::log});
   }
   static axis prepare(integer const& p) {
-    auto const min = static_cast<double>(p.min);
-    auto const max = static_cast<double>(p.max);
-    check_bounds(p.name, min, max, p.spacing);
-    if (std::abs(min) > largest_integer || std::abs(max) > largest_integer) {
+    if (std::min(p.min, p.max) < -largest_integer || std::max(p.min, p.max) > largest_integer) {
       throw invalid_option(
           std::format("parameter \"{}\": bounds {} and {} must lie within 2^53 of zero", p.name, p.min, p.max));
     }
+    auto const min = static_cast<double>(p.min);
+    auto const max = static_cast<double>(p.max);
+    check_bounds(p.name, min, max, p.spacing);
     return finish({.min = min, .max = max, .count = max - min + 1.0, .logarithmic = p.spacing == scale::log});
   }
   static axis prepare(categorical const& p) {

@@ -106,7 +106,9 @@ struct observation {
   std::uint64_t number = 0;           ///< the suggestion this answers; 0: the pending one
   std::span<double const> applied{};  ///< native values that really ran; empty: exactly those suggested
   double noise = 0.0;                 ///< standard error of `metric`; 0: unknown
-  double steps = 1.0;                 ///< training steps in the stretch
+  /// How much of the run the stretch took, in the unit of every horizon: one observation, unless several were merged.
+  /// 0: no time passed, as where trouble shows between two observations.
+  double steps = 1.0;
   bool restorable = false;            ///< the trainer carries out `suggestion::state`
   /// What ran was chosen outside the tuner, and is where it should go on from: the end of a reversible trial.
   bool relocated = false;

@@ -67,6 +67,10 @@ TEST_CASE("a search space that cannot be is refused with the reason") {
   refused(integer{"batch", 8, 8}, "must be below");
   refused(integer{"batch", 0, 8, scale::log}, "must be above 0");
   refused(integer{"batch", 0, std::int64_t{1} << 60}, "2^53");
+  refused(integer{"batch", 0, (std::int64_t{1} << 53) + 1}, "2^53");
+  refused(integer{"batch", -(std::int64_t{1} << 53) - 1, 0}, "2^53");
+  refused(integer{"batch", std::numeric_limits<std::int64_t>::min(), 0}, "2^53");
+  CHECK_NOTHROW(search_space{integer{"batch", -(std::int64_t{1} << 53), std::int64_t{1} << 53}});
   refused(categorical{"activation", {}}, "at least one choice");
   refused(categorical{"activation", {"relu", "relu"}}, "\"relu\" appears twice");
   refused(categorical{"width", {64.0, not_a_number}}, "not finite");

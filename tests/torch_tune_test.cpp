@@ -79,3 +79,22 @@ TEST_CASE("settings without parameters are refused by name") {
   optim::Adam adam(network.parameters());
   CHECK_THROWS_MATCHES(tune(adam, settings{}), invalid_option, MessageMatches(ContainsSubstring("[parameters]")));
 }
+
+TEST_CASE("a horizon counts epochs where epochs carry the metric, however many steps they have") {
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 10.0, scale::log}},
+                        .tuning = {.objective = hook::epoch, .horizon = 10, .anneal = annealing::linear}};
+  auto const rates = [&](int steps) {
+    small_network network;
+    optim::Adam adam(network.parameters(), optim::AdamOptions(1e-3));
+    torch_tuner tuner = tune(adam, chosen);
+    std::vector<double> seen;
+    for (int epoch = 0; epoch < 10; ++epoch) {
+      for (int step = 0; step < steps; ++step) tuner.on_step_end();
+      tuner.on_epoch_end(1.0 / (1.0 + epoch));
+      seen.push_back(tuner.applied()[0]);
+    }
+    return seen;
+  };
+  CHECK(rates(100) == rates(0));
+  CHECK(rates(100).front() > 2.0 * rates(100).back());
+}

@@ -236,7 +236,7 @@ TEST_CASE("each NaN and each infinity between two objectives reaches the pipelin
   CHECK(learning_rate(sgd) == 0.5);
 }
 
-TEST_CASE("an observation says how many steps it stands for") {
+TEST_CASE("an observation is one unit of the run's length, however many training steps it took") {
   small_network network;
   optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
   std::vector<told> seen;
@@ -244,10 +244,10 @@ TEST_CASE("an observation says how many steps it stands for") {
   for (int i = 0; i < 5; ++i) tuner.on_step_end();
   for (int i = 0; i < 2; ++i) tuner.on_step_end(1.0);
   tuner.on_epoch_end(1.0);
+  tuner.on_step_end(std::numeric_limits<double>::quiet_NaN());
+  tuner.on_failure();
   tuner.on_epoch_end(1.0);
-  tuner.on_step_end();
-  tuner.on_epoch_end(1.0);
-  CHECK(std::vector{seen[0].steps, seen[1].steps, seen[2].steps} == std::vector{7.0, 1.0, 1.0});
+  CHECK(std::vector{seen[0].steps, seen[1].steps, seen[2].steps, seen[3].steps} == std::vector{1.0, 0.0, 0.0, 1.0});
   CHECK(tuner.steps() == 8);
 }
 

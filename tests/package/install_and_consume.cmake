@@ -1,5 +1,5 @@
-# Installs the core into a fresh folder, and builds and runs a project that finds it there.
-# cmake -D BUILD=... -D WORK=... -D COMPILER=... -D FLAGS=... -P install_and_consume.cmake
+# Installs components into a fresh folder, and builds and runs a project that finds them there.
+# cmake -D BUILD=... -D WORK=... -D COMPILER=... -D FLAGS=... -D "COMPONENTS=core;..." -P install_and_consume.cmake
 function(step)
   execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
   if(result)
@@ -10,7 +10,9 @@ function(step)
 endfunction()
 
 file(REMOVE_RECURSE ${WORK})
-step(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix --component core)
+foreach(component IN LISTS COMPONENTS)
+  step(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix --component ${component})
+endforeach()
 
 file(GLOB_RECURSE compiled ${WORK}/prefix/*.pcm ${WORK}/prefix/*.gcm)
 if(compiled)
@@ -18,7 +20,9 @@ if(compiled)
 endif()
 
 step(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -D CMAKE_PREFIX_PATH=${WORK}/prefix
-  -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+  -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCOMPONENTS=${COMPONENTS}")
 step(${CMAKE_COMMAND} --build ${WORK}/build --parallel 2)
-step(${WORK}/build/consumer)
-message(STATUS "${output}")
+foreach(component IN LISTS COMPONENTS)
+  step(${WORK}/build/${component}_consumer)
+  message(STATUS "${output}")
+endforeach()
