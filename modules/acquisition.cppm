@@ -6,6 +6,7 @@ module;
 
 export module autotunenet:acquisition;
 
+import :archive;
 import :gaussian_process;
 import :search_space;
 
@@ -52,6 +53,9 @@ class acquisition_search {
   /// parameter is free where its bounds differ. @pre lower <= upper, all spans of the space's size
   double operator()(gaussian_process const& surrogate, acquisition_rule rule, std::span<double const> incumbent,
                     std::span<double const> lower, std::span<double const> upper, std::span<double> best);
+
+  /// Only the random numbers go on from search to search.
+  void fields(archive& a) { a(random_); }
 
  private:
   struct problem;

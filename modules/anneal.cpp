@@ -101,6 +101,11 @@ struct annealed {
     inner.tell(passed);
   }
 
+  void fields(archive& a) {
+    a.section("anneal");
+    a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau);
+  }
+
   void advance(observation const& seen) noexcept {
     elapsed += seen.steps;
     if (options.horizon == 0 && seen.usable() && plateau.add(seen.metric)) {

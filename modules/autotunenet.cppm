@@ -2,8 +2,10 @@ export module autotunenet;
 
 export import :acquisition;
 export import :anneal;
+export import :archive;
 export import :bayesian;
 export import :branch_test;
+export import :checkpoint;
 export import :describe;
 export import :error;
 export import :every;

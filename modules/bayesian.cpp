@@ -100,6 +100,15 @@ class bayesian_tuner {
       skip(seen);
   }
 
+  void fields(archive& a) {
+    a.section("bayesian");
+    a(surrogate_)(search_)(credit_)(region_)(random_)(reach_)(box_)(next_);
+    a.same_size(incumbent_).same_size(native_).same_size(applied_).same_size(before_).same_size(step_);
+    a.same_size(candidate_).same_size(looking_);
+    a(time_)(skipped_steps_)(shared_noise_)(since_learning_)(turns_)(staying_);
+    a(chained_)(looking_now_)(moved_)(recovering_);
+  }
+
  private:
   /// The candidate in native units. Where it is what ran last, to the last bit that: nothing is due.
   void suggest() {

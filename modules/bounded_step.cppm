@@ -8,6 +8,7 @@ module;
 
 module autotunenet:bounded_step;
 
+import :archive;
 import :search_space;
 import :trial;
 
@@ -27,6 +28,13 @@ class bounded_step {
   }
   /// The box in the unit cube; valid until the next `around`.
   inline reach within() const noexcept { return {lower_unit_, upper_unit_}; }
+
+  void fields(archive& a) {
+    std::vector<double> center = center_;
+    a(center);
+    if (!center.empty() && center.size() != lower_.size()) archive::refuse("holds values of another search space");
+    if (a.reading() && !center.empty()) around(center);
+  }
 
  private:
   struct axis {

@@ -21,6 +21,11 @@ class branch_curve {
   /// highest one where all were too low. Nothing if no branch was good, or none made a difference.
   std::optional<double> turning_point() const noexcept;
 
+  template <class Archive>
+  void fields(Archive& a) {
+    a(start_)(branches_);
+  }
+
  private:
   static constexpr int lowest = -4;  // 2^-4 to 2^4
   static constexpr int highest = 4;
@@ -29,6 +34,10 @@ class branch_curve {
     bool known = false;
     double mean = 0.0;
     double error = 0.0;
+    template <class Archive>
+    void fields(Archive& a) {
+      a(known)(mean)(error);
+    }
   };
   /// By exponent: how far above the best, as a part of the best's gain; and where that counts as too far.
   struct excess {

@@ -165,6 +165,21 @@ struct branch_tested {
     out.state = training_state::return_to_trial | training_state::drop_trial;
   }
 
+  void fields(archive& a) {
+    a.section("branch test");
+    a.between(now, phase::waiting, phase::through);
+    a(elapsed)(spent)(started)(start_level)(recent_level)(far_off)(base)(multiple)(step)(count)(mean)(squares);
+    a(inner_number)(out);
+    bool branched = curve.has_value();
+    a(branched);
+    if (now == phase::branching && !branched) archive::refuse("lacks the branches of a branch test");
+    if (!branched)
+      curve.reset();
+    else if (!curve)
+      curve.emplace(start_level, options.tolerance);
+    if (curve) a(*curve);
+  }
+
   // The first stretch that counts again: the inner tuner learns where it goes on, and how much of the run is gone.
   void land(observation const& seen, suggestions& inner) {
     observation passed = seen;

@@ -28,6 +28,14 @@ struct window_points {
         metrics(rows),
         shared(rows),
         added(rows) {}
+  template <class Archive>
+  void fields(Archive& a, index first, index size) {
+    for (index d = 0; d < x.cols(); ++d) {
+      exchange(a, x.col(d).segment(first, size));
+      exchange(a, step.col(d).segment(first, size));
+    }
+    for (vector* one : {&time, &value, &noise, &metrics, &shared, &added}) exchange(a, one->segment(first, size));
+  }
   void copy_row(index from, index to) {
     x.row(to) = x.row(from);
     step.row(to) = step.row(from);

@@ -33,6 +33,8 @@ struct stretch {
     told_noise += std::isfinite(noise) ? std::max(noise, 0.0) : 0.0;
   }
 
+  void fields(archive& a) { a(observations)(steps)(count)(mean)(squares)(told_noise); }
+
   // The spread of few metrics may be small by luck, so what the trainer says of its noise is a lower limit.
   double standard_error() const noexcept {
     double const told = told_noise / count / std::sqrt(count);
@@ -82,6 +84,12 @@ struct stretching {
     if (!trial && !seen.bad()) summarise(told);
     due = true;
     inner.tell(told);
+  }
+
+  void fields(archive& a) {
+    a.section("every");
+    a(out)(ran)(now)(due)(relocated);
+    if (!ran.empty() && ran.size() != out.values.size()) archive::refuse("holds values of another search space");
   }
 
   void notice_what_ran(std::span<double const> applied) {

@@ -143,7 +143,9 @@ struct gaussian_process::implementation {
     points.value[row] = seen.value;
     points.noise[row] = seen.noise * seen.noise;
     points.metrics[row] = static_cast<double>(seen.metrics);
-    points.shared[row] = seen.chained ? seen.shared_noise * seen.shared_noise : -1.0;
+    // Neighbours that shared more than each of them has would have no covariance.
+    double const has = size() > 0 ? std::min(points.noise[row], points.noise[row - 1]) : 0.0;
+    points.shared[row] = seen.chained ? std::min(seen.shared_noise * seen.shared_noise, has) : -1.0;
     covariances(first(), size(), x.data(), 1, time, kernel.data());
     detail::add_observation(prior, points, first(), size(), row, kernel.data());
     double const diagonal =
@@ -281,6 +283,22 @@ struct gaussian_process::implementation {
     refactorise();
   }
 
+  void fields(archive& a) {
+    a.section("gaussian process");
+    for (double* one : {&given.signal, &given.noise, &given.metric, &given.step}) a.between(*one, 0.0, 1e300);
+    a.same_size(given.length);
+    for (double& length : given.length) a.between(length, 1e-300, 1e300);
+    if (a.reading()) use();
+    factor.fields(a);
+    if (size() > capacity) archive::refuse("holds more observations than the window");
+    points.fields(a, first(), size());
+    climb.fields(a);
+    detail::exchange(a, alpha.head(size()));
+    detail::exchange(a, reference.head(size()));
+    detail::exchange(a, reference_x);
+    a(now)(reference_mean)(solved_alpha);
+  }
+
   index capacity, dimensions, subset, rows;
   detail::covariance prior;
   hyperparameters given;
@@ -362,6 +380,8 @@ double gaussian_process::log_likelihood(std::span<double> gradient) const {
   return all_->log_likelihood(gradient.empty() ? nullptr : gradient.data());
 }
 void gaussian_process::learn(double rate) { all_->learn(rate); }
+
+void gaussian_process::fields(archive& a) { all_->fields(a); }
 
 double gaussian_process::factor_error() const {
   index const n = all_->size();

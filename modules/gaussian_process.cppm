@@ -8,6 +8,8 @@ module;
 
 export module autotunenet:gaussian_process;
 
+import :archive;
+
 export namespace autotunenet {
 
 /// Standard deviations and length scales of a Gaussian process.
@@ -39,7 +41,7 @@ struct observed_worth {
       step{};                 ///< how the configuration was moved to get there, in the unit cube; empty: not at all
   unsigned metrics = 0;       ///< measured metrics that it is made of: 2 for the improvement from one to the next
   bool chained = false;       ///< whether the first of them is the last of the observation before
-  double shared_noise = 0.0;  ///< the part of `noise` that this shared metric brought in
+  double shared_noise = 0.0;  ///< the part of `noise`, of both observations, that this shared metric brought in
 };
 
 struct posterior {
@@ -113,6 +115,9 @@ class gaussian_process {
   /// The largest deviation of the factor's square from the covariance, relative to the variance: a check of health,
   /// O(n^3).
   double factor_error() const;
+
+  /// Visits the factor as it is: one made anew would differ in its last bits.
+  void fields(archive& a);
 
  private:
   struct implementation;

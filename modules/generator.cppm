@@ -13,6 +13,7 @@ module;
 
 export module autotunenet:generator;
 
+import :archive;
 import :error;
 import :trial;
 
@@ -54,6 +55,9 @@ export namespace autotunenet {
 /// The promise keeps a pointer to what was yielded; nothing is copied and nothing allocated per step. The frame comes
 /// from a `std::pmr::memory_resource*` among the coroutine's parameters, else from the default resource.
 /// Where both types have a member `number`, an answer that carries one must carry the pending one.
+///
+/// An object with `fields` that the coroutine takes as its first parameter is what it knows, and what a checkpoint
+/// saves; a generator as its second is the one that it wraps. `drive` makes such coroutines.
 ///
 /// Move-only. Not thread-safe: one conversation, one thread at a time.
 template <class Yielded, class Resumed>
@@ -108,6 +112,19 @@ class generator {
 
   /// From now on a stop request ends the conversation at the next ask or tell; the coroutine's frame is destroyed then.
   void stop_on(std::stop_token token) noexcept { stop_ = std::move(token); }
+
+  /// Visits what this coroutine and those it wraps know. Asks first, so that a suggestion is pending both in what is
+  /// saved and where it is loaded. For `save` and `load`, which keep the state where loading fails. Throws
+  /// `checkpoint_error` for a coroutine without such an object.
+  void fields(archive& a) {
+    bool over = poll() == nullptr;
+    bool const over_here = over;
+    a(over);
+    if (over && !over_here) close();
+    if (over) return;
+    if (over_here) archive::refuse("is of a tuner that goes on, but this one has finished");
+    frame_.promise().visit(a);
+  }
 
   /// From another coroutine: `co_await tuner.next()` gives the pending suggestion, `co_await tuner.next(answer)`
   /// answers it and gives the following one. Control passes straight from coroutine to coroutine. Null after the end.
@@ -195,6 +212,13 @@ class generator {
 template <class Yielded, class Resumed>
 class generator<Yielded, Resumed>::promise_type {
  public:
+  promise_type() = default;
+  template <archivable State, class... Others>
+  explicit promise_type(State& state, Others&... others)
+      : state_(&state), fields_([](void* object, archive& a) { static_cast<State*>(object)->fields(a); }) {
+    (find_inner(others), ...);
+  }
+
   generator get_return_object() noexcept { return generator{handle::from_promise(*this)}; }
   std::suspend_always initial_suspend() const noexcept { return {}; }
 
@@ -231,10 +255,28 @@ class generator<Yielded, Resumed>::promise_type {
 
  private:
   friend generator;
+
+  void find_inner(generator& wrapped) noexcept { inner_ = &wrapped; }
+  template <class Other>
+  void find_inner(Other const&) noexcept {}
+  void visit(archive& a) {
+    if (!fields_) {
+      throw checkpoint_error(
+          "a tuner or stage in this pipeline keeps what it knows in its coroutine, which cannot be saved: keep it in "
+          "an "
+          "object that has `fields`, and `drive` that");
+    }
+    fields_(state_, a);
+    if (inner_) inner_->fields(a);
+  }
+
   Yielded const* yielded_ = nullptr;
   Resumed const* resumed_ = nullptr;
   std::coroutine_handle<> awaiter_ = std::noop_coroutine();
   std::exception_ptr thrown_;
+  void* state_ = nullptr;
+  void (*fields_)(void*, archive&) = nullptr;
+  generator* inner_ = nullptr;
 };
 
 /// The type of every tuner and every stage.

@@ -33,6 +33,11 @@ class golden_sequence {
     }
   }
 
+  template <class Archive>
+  void fields(Archive& a) {
+    a.same_size(position_);
+  }
+
  private:
   std::vector<std::uint64_t> step_;
   std::vector<std::uint64_t> position_;

@@ -13,6 +13,7 @@ module;
 
 module autotunenet:guarding;
 
+import :archive;
 import :back_off;
 import :bounded_step;
 import :error;
@@ -32,6 +33,7 @@ struct guarding {
 
   suggestion const& ask(suggestions& inner);
   void tell(observation const& seen, suggestions& inner);
+  void fields(archive& a);
 
  private:
   // Where suggestions come from, in the order of `ask`.
@@ -234,6 +236,23 @@ void guarding::choose_remedy(bool restorable) {
   care.begin(restorable && good.can_return());
   good.doubt();
   test.interrupt();
+}
+
+// The boxes of bounded steps follow from their center; what lowers parameters follows from options and space.
+void guarding::fields(archive& a) {
+  a.section("guard");
+  std::size_t const size = out.values.size();
+  auto const of_this_space = [&](std::vector<double>& values, bool may_lack) {
+    a(values);
+    if (values.size() != size && !(may_lack && values.empty())) archive::refuse("holds values of another search space");
+  };
+  a(out)(settled)(remedy)(news)(wishes);
+  of_this_space(ran, out.number < 2);
+  of_this_space(target, !remedy);
+  of_this_space(good.values, true);
+  of_this_space(good.candidate, true);
+  a(settling)(test)(good)(care);
+  if (step) a(*step);
 }
 
 void guarding::check_shape(configuration const& values) const {

@@ -49,6 +49,13 @@ class hyperparameter_prior {
     }
   }
 
+  template <class Archive>
+  void fields(Archive& a) {
+    exchange(a, first_moment_);
+    exchange(a, second_moment_);
+    a(first_power_)(second_power_);
+  }
+
  private:
   void set(index i, double median, double spread, double lowest, double highest) {
     location_[i] = std::log(median);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 namespace autotunenet::detail {
 
@@ -15,8 +16,10 @@ class improvement {
 
   struct reward {
     double value = 0.0;
-    double noise = 0.0;   ///< standard error, of both metrics
-    double shared = 0.0;  ///< standard error of the first of them, that of the baseline
+    double noise = 0.0;  ///< standard error, of both metrics
+    /// Standard error of the first of them, that of the baseline; at most what the reward before counted for it, so
+    /// that a chain of rewards keeps a covariance that can be.
+    double shared = 0.0;
   };
 
   bool has_baseline() const noexcept { return known_; }
@@ -36,11 +39,13 @@ class improvement {
     double const error = told ? std::hypot(noise, noise_) / steps : 0.0;
     double const shared = told ? noise_ / steps : 0.0;
     baseline(metric, noise);
+    double const counted = std::exchange(counted_, 0.0);
     rates_[seen_++ % recall] = std::abs(rate);
     double const unit = median(rates_);
     if (!(unit > 0.0)) return keep({.value = rate == 0.0 ? 0.0 : std::copysign(most, rate)});
     double const scale = error / unit > most ? most / error : 1.0 / unit;
-    return keep({std::clamp(rate / unit, -most, most), error * scale, shared * scale});
+    if (told) counted_ = noise / steps * scale;
+    return keep({std::clamp(rate / unit, -most, most), error * scale, std::min(shared * scale, counted)});
   }
 
   /// Clearly worse than anything that went well lately.
@@ -49,6 +54,11 @@ class improvement {
     double const worst =
         n == 0 ? 0.0 : *std::min_element(rewards_.begin(), rewards_.begin() + static_cast<std::ptrdiff_t>(n));
     return {.value = std::min(worst, 0.0) - 1.0};
+  }
+
+  template <class Archive>
+  void fields(Archive& a) {
+    a(rates_)(rewards_)(seen_)(given_)(metric_)(noise_)(counted_)(known_);
   }
 
  private:
@@ -69,6 +79,7 @@ class improvement {
   std::size_t given_ = 0;
   double metric_ = 0.0;
   double noise_ = 0.0;
+  double counted_ = 0.0;  // of the baseline's noise, in the last reward
   bool known_ = false;
 };
 

@@ -7,6 +7,7 @@ module;
 
 module autotunenet:last_good;
 
+import :archive;
 import :regression_test;
 import :search_space;
 import :trial;
@@ -54,6 +55,9 @@ struct last_good {
     if (candidate.empty() && worth_trying(ran, space, restorable)) begin(made, ran, restorable);
     return made;
   }
+
+  /// Beside the configurations.
+  void fields(archive& a) { a(has_state)(candidate_has_state)(proven)(survived)(since_mark); }
 
   void drop_candidate() noexcept { candidate.clear(); }
 

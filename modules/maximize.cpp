@@ -15,6 +15,7 @@ struct turned_around {
     seen.metric = -seen.metric;
     inner.tell(seen);
   }
+  void fields(archive& a) { a.section("maximize"); }
 };
 
 }  // namespace

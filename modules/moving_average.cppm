@@ -9,6 +9,7 @@ module;
 
 export module autotunenet:moving_average;
 
+import :archive;
 import :error;
 
 export namespace autotunenet {
@@ -44,6 +45,7 @@ class moving_average {
   /// How many independent values the mean is worth: its variance is that of one value divided by this.
   double effective_count() const noexcept;
   void clear() noexcept;
+  void fields(archive& a);
 
  private:
   void push_window(double value) noexcept;
@@ -114,6 +116,13 @@ inline void moving_average::push_exponential(double value) noexcept {
 inline double moving_average::effective_count() const noexcept {
   if (kind_ == averaging::window) return static_cast<double>(count_);
   return static_cast<double>(window_) * (1.0 - before_) / (1.0 + before_);
+}
+
+inline void moving_average::fields(archive& a) {
+  a.section("moving average");
+  a.below(count_, window_ + 1)(mean_)(newer_)(before_);
+  a.same_size(values_).same_size(older_);
+  a.below(next_, std::max<std::size_t>(values_.size(), 1));
 }
 
 inline void moving_average::clear() noexcept {

@@ -25,6 +25,11 @@ class plateau_detector {
     return flat;
   }
 
+  template <class Archive>
+  void fields(Archive& a) {
+    a(seen_)(previous_)(current_);
+  }
+
  private:
   static constexpr std::size_t growth = 20;
 
@@ -38,6 +43,10 @@ class plateau_detector {
       double const from_mean = metric - mean;
       mean += from_mean / static_cast<double>(count);
       squares += from_mean * (metric - mean);
+    }
+    template <class Archive>
+    void fields(Archive& a) {
+      a(count)(mean)(squares);
     }
     double variance_of_mean() const noexcept {
       auto const n = static_cast<double>(count);

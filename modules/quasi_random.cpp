@@ -41,6 +41,11 @@ struct quasi_random_tuner {
 
   void tell(observation const& seen) { box.assign(space, seen.within); }
 
+  void fields(archive& a) {
+    a.section("quasi_random");
+    a(sequence)(box)(next);
+  }
+
   search_space space;
   bool has_start;
   detail::golden_sequence sequence;

@@ -10,6 +10,10 @@ namespace autotunenet::detail {
 struct random_engine {
   std::uint64_t state = 0;
 
+  template <class Archive>
+  void fields(Archive& a) {
+    a(state);
+  }
   std::uint64_t bits() noexcept {
     std::uint64_t z = (state += 0x9e3779b97f4a7c15U);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;

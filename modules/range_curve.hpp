@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -29,6 +30,13 @@ class range_curve {
   double start_level() const noexcept { return start_.mean; }
   double fall() const noexcept { return gained(); }
 
+  template <class Archive>
+  void fields(Archive& a) {
+    a(values_)(smoothed_)(average_)(weight_)(start_)(best_)(best_value_)(over_before_)(diverged_);
+    bool const found = best_ < std::numeric_limits<double>::infinity();
+    if (smoothed_.size() != values_.size() || (found && values_.empty())) a.refuse("holds half a curve");
+  }
+
  private:
   // The level at the start and its noise, from the values that are too low to matter.
   struct level {
@@ -37,6 +45,10 @@ class range_curve {
     double squares = 0.0;
     void add(double metric) noexcept;
     double noise() const noexcept;
+    template <class Archive>
+    void fields(Archive& a) {
+      a(count)(mean)(squares);
+    }
   };
 
   bool over(double metric) const noexcept;

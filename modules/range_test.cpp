@@ -171,6 +171,13 @@ struct range_tested {
     if (++restarted == options.restarts) out.state |= training_state::drop_trial;
   }
 
+  void fields(archive& a) {
+    a.section("range test");
+    a.between(now, phase::first, phase::through);
+    a(curve)(taken)(spent)(previous)(inner_number)(found)(landing_value)(trunk)(level)(level_weight)(restarted);
+    a(extra_state)(out);
+  }
+
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
   void land(observation const& seen, suggestions& inner) {
     observation passed = seen;

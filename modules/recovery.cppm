@@ -4,6 +4,7 @@ module;
 
 module autotunenet:recovery;
 
+import :archive;
 import :regression_test;
 
 namespace autotunenet {
@@ -17,6 +18,8 @@ struct recovery {
   std::size_t regressions = 0;  ///< in a row
   std::size_t remedies = 0;     ///< in a row, since a configuration last became good
   bool doubtful = false;        ///< the metric itself may have moved
+
+  void fields(archive& a) { a(cooldown_left)(regressions)(remedies)(doubtful); }
 
   inline bool cooling() const noexcept { return cooldown_left > 0; }
 
@@ -58,6 +61,8 @@ struct warm_up {
 
   std::size_t left = observations;
   bool gate_open = limit == std::numeric_limits<double>::infinity();
+
+  void fields(archive& a) { a(left)(gate_open); }
 
   inline bool active() const noexcept { return left > 0 || !gate_open; }
   /// After each usable observation of the warm-up; whether it was the last.

@@ -8,6 +8,7 @@ module;
 
 module autotunenet:regression_test;
 
+import :archive;
 import :moving_average;
 
 namespace autotunenet {
@@ -30,6 +31,7 @@ class noise_estimate {
   /// The next metric does not follow the last one: their difference is no noise.
   inline void interrupt() noexcept { following_ = false; }
   inline double standard_deviation() const noexcept { return half_root_pi * level_; }
+  void fields(archive& a) { a(following_)(last_)(level_)(count_); }
 
  private:
   static constexpr double memory = 30.0;
@@ -58,11 +60,16 @@ class recent_minimum {
     return static_cast<double>(std::min<std::uint64_t>(pushed_, entries_.size()));
   }
   void clear() noexcept { first_ = size_ = pushed_ = 0; }
+  void fields(archive& a) {
+    a.same_size(entries_);
+    a.below(first_, entries_.size()).below(size_, entries_.size() + 1)(pushed_);
+  }
 
  private:
   struct entry {
     std::size_t at = 0;
     double value = 0.0;
+    void fields(archive& a) { a(at)(value); }
   };
   inline std::size_t slot(std::size_t i) const noexcept {
     std::size_t const at = first_ + i;
@@ -129,6 +136,11 @@ class regression_test {
     best_.clear();
     noise_ = {};
     begun_ = false;
+  }
+
+  void fields(archive& a) {
+    a.section("regression test");
+    a(noise_)(mean_)(best_)(margin_)(margin_count_)(start_)(begun_)(last_)(before_last_)(raw_count_);
   }
 
  private:

@@ -9,6 +9,12 @@ using index = Eigen::Index;
 using vector = Eigen::VectorXd;
 using matrix = Eigen::MatrixXd;
 
+/// Values in archives, one by one.
+template <class Archive, class Values>
+void exchange(Archive& a, Values&& values) {
+  for (index i = 0; i < values.size(); ++i) a(values[i]);
+}
+
 /// The lower Cholesky factor of a covariance matrix whose newest row comes in at the end and whose oldest leaves at the
 /// front; both take O(n^2), and nothing is allocated after construction.
 ///
@@ -103,6 +109,13 @@ class sliding_factor {
     lower().transpose().template triangularView<Eigen::Upper>().solveInPlace(v);
   }
 
+  template <class Archive>
+  void fields(Archive& a) {
+    a.below(first_, static_cast<std::size_t>(rows()) + 1);
+    a.below(size_, static_cast<std::size_t>(rows() - first_) + 1);
+    for (index j = 0; j < size_; ++j) exchange(a, l_.col(first_ + j).segment(first_ + j, size_ - j));
+  }
+
  private:
   /// The smallest step of a ladder that keeps a pivot clear of rounding: near-duplicates without noise need it.
   static double jitter(double pivot, double diagonal) {
@@ -111,7 +124,7 @@ class sliding_factor {
     for (double step = 1e-10; step < 1.0; step *= 10.0) {
       if (pivot + step * diagonal >= least) return step * diagonal;
     }
-    return diagonal;
+    return diagonal - pivot;
   }
 
   matrix l_;

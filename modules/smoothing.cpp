@@ -33,6 +33,11 @@ struct smoothing {
     }
     inner.tell(smoothed);
   }
+
+  void fields(archive& a) {
+    a.section("smooth");
+    a(metric)(noise)(trial);
+  }
 };
 
 }  // namespace

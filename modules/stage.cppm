@@ -30,7 +30,8 @@ suggestions operator|(suggestions tuner, Stage&& wrap) {
 /// Turns a plain object into a tuner. What a tuner knows lives in the object, which tests and checkpoints can reach;
 /// the coroutine only carries the conversation.
 ///
-/// `Tuner` has `suggestion const& ask()`, called once per step, and `void tell(observation const&)`.
+/// `Tuner` has `suggestion const& ask()`, called once per step, which always refers to the same object, and
+/// `void tell(observation const&)`. With `void fields(archive&)` it can be saved.
 template <class Tuner>
 suggestions drive(Tuner tuner, std::pmr::memory_resource* = nullptr) {
   for (;;) tuner.tell(co_yield tuner.ask());

@@ -81,6 +81,12 @@ class tpe_tuner {
     metrics_[at] = seen.bad() ? std::numeric_limits<double>::infinity() : seen.metric;
   }
 
+  void fields(archive& a) {
+    a.section("tpe");
+    a(sequence_)(random_)(reach_)(next_)(seen_);
+    a.same_size(points_).same_size(metrics_);
+  }
+
  private:
   std::size_t size() const { return static_cast<std::size_t>(std::min<std::uint64_t>(seen_, options_.window)); }
 

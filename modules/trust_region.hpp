@@ -18,6 +18,10 @@ struct trust_region {
   std::size_t successes = 0;
   std::size_t failures = 0;
 
+  template <class Archive>
+  void fields(Archive& a) {
+    a.between(radius, narrowest, widest)(successes)(failures);
+  }
   void moved() noexcept {
     failures = 0;
     if (++successes < 2) return;

@@ -5,6 +5,7 @@ module;
 
 module autotunenet:unit_box;
 
+import :archive;
 import :search_space;
 import :trial;
 
@@ -19,6 +20,7 @@ struct unit_box {
   /// From what an observation says: the whole cube where it says nothing, and always all categories.
   /// Throws `invalid_option` where the spans do not fit the space.
   void assign(search_space const& space, reach within);
+  void fields(archive& a);
 };
 
 /// The point of the box nearest to `unit` that stands for an allowed value; outside the box only where the box holds

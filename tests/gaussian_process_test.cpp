@@ -320,3 +320,16 @@ TEST_CASE("a surrogate that cannot be says so") {
   CHECK_THROWS_AS(process.parameters({.signal = nan, .length = {1.0, 1.0}}), invalid_option);
   CHECK(process.parameters().length[0] == 0.4);
 }
+
+TEST_CASE("neighbours that claim to share more noise than they have leave everything finite") {
+  gaussian_process made({.categorical = {false}, .capacity = 8});
+  std::array<double, 1> x{0.5};
+  for (int i = 0; i < 40; ++i) {
+    x[0] = i % 3 == 0 ? 0.5 : 0.52;
+    made.append(x, i, {.value = i % 2 == 0 ? 3.0 : -3.0, .metrics = 2, .chained = true, .shared_noise = 10.0});
+    made.learn();
+    CHECK(std::isfinite(made.predict(x).mean));
+    CHECK(std::isfinite(made.predict(x).variance));
+    CHECK(std::isfinite(made.parameters().signal));
+  }
+}

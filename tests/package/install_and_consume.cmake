@@ -19,8 +19,9 @@ if(compiled)
   message(FATAL_ERROR "compiled interfaces were installed: ${compiled}")
 endif()
 
+list(JOIN COMPONENTS "," wanted)  # a list would fall apart on its way
 step(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -D CMAKE_PREFIX_PATH=${WORK}/prefix
-  -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCOMPONENTS=${COMPONENTS}")
+  -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}" -D WANTED=${wanted})
 step(${CMAKE_COMMAND} --build ${WORK}/build --parallel 2)
 foreach(component IN LISTS COMPONENTS)
   step(${WORK}/build/${component}_consumer)

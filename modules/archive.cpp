@@ -1,0 +1,84 @@
+module;
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+std::string_view word(scale spacing) { return spacing == scale::log ? "log" : "linear"; }
+
+std::string description(real const& p) { return std::format("real from {} to {}, {}", p.min, p.max, word(p.spacing)); }
+std::string description(integer const& p) {
+  return std::format("integer from {} to {}, {}", p.min, p.max, word(p.spacing));
+}
+std::string description(categorical const& p) {
+  std::string text = "one of";
+  for (category const& choice : p.choices) {
+    auto const* const number = std::get_if<double>(&choice);
+    text += number ? std::format(" {}", *number) : std::format(" \"{}\"", std::get<std::string>(choice));
+  }
+  return text;
+}
+
+}  // namespace
+
+archive& archive::operator()(configuration& values) {
+  std::vector<double> native(values.values().begin(), values.values().end());
+  same_size(native);
+  if (!reading_ || native.empty()) return *this;
+  for (std::size_t i = 0; i < native.size(); ++i) {
+    if (!values.space().contains(i, native[i])) refuse("holds a configuration outside the bounds of its search space");
+  }
+  values.assign(native);
+  return *this;
+}
+
+archive& archive::operator()(suggestion& all) {
+  (*this)(all.number)(all.values);
+  between(all.why, reason::start, reason::back_off);
+  return (*this)(all.events)(all.state);
+}
+
+archive& archive::same(search_space const& space) {
+  std::uint64_t count = space.size();
+  (*this)(count);
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    std::string name = name_of(space[i]);
+    std::string text = std::visit([](auto const& p) { return description(p); }, space[i]);
+    if (!reading_) {
+      (*this)(name)(text);
+      continue;
+    }
+    if (i >= count) refuse(std::format("has no parameter \"{}\"", name));
+    std::string saved_name, saved_text;
+    (*this)(saved_name)(saved_text);
+    if (saved_name != name)
+      refuse(std::format("has \"{}\" as parameter {}, here it is \"{}\"", printable(saved_name), i + 1, name));
+    if (saved_text != text)
+      refuse(std::format("has the parameter \"{}\" as {}, here it is {}", name, printable(saved_text), text));
+  }
+  if (reading_ && count > space.size()) {
+    std::string extra;
+    (*this)(extra);
+    refuse(std::format("has a parameter \"{}\" that is not here", printable(extra)));
+  }
+  return *this;
+}
+
+std::string archive::printable(std::string_view text) {
+  std::string shown(text.substr(0, 100));
+  for (char& c : shown) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return shown;
+}
+
+}  // namespace autotunenet

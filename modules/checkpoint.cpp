@@ -1,0 +1,154 @@
+module;
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+constexpr std::string_view magic = "autotunenet checkpoint";
+constexpr std::uint32_t version = 1;
+constexpr std::size_t most_parts = 1024;
+
+constexpr std::array<std::uint64_t, 256> make_table() {
+  std::array<std::uint64_t, 256> table{};
+  for (std::uint64_t i = 0; i < 256; ++i) {
+    std::uint64_t remainder = i << 56;
+    for (int bit = 0; bit < 8; ++bit) remainder = (remainder << 1) ^ (remainder >> 63 ? 0x42f0e1eba9ea3693U : 0U);
+    table[i] = remainder;
+  }
+  return table;
+}
+constexpr auto table = make_table();
+
+std::uint64_t checksum(std::span<std::byte const> bytes) {
+  std::uint64_t sum = ~std::uint64_t{0};
+  for (std::byte const b : bytes) sum = (sum << 8) ^ table[(sum >> 56) ^ static_cast<std::uint64_t>(b)];
+  return sum;
+}
+
+/// A pipeline and its space as one object.
+struct whole_pipeline {
+  suggestions& pipeline;
+  void fields(archive& a) {
+    a.section("pipeline");
+    suggestion const* const pending = pipeline.poll();
+    bool with_space = pending != nullptr && !pending->values.empty();
+    bool const with_space_here = with_space;
+    a(with_space);
+    if (with_space && with_space_here) a.same(pending->values.space());
+    if (with_space && !with_space_here) archive::refuse("is of a pipeline that goes on; this one has finished");
+    a(pipeline);
+  }
+};
+
+}  // namespace
+
+std::vector<std::byte> save(suggestions& pipeline) {
+  whole_pipeline all{pipeline};
+  return save<whole_pipeline>(all);
+}
+
+void load(suggestions& pipeline, std::span<std::byte const> bytes) {
+  whole_pipeline all{pipeline};
+  load<whole_pipeline>(all, bytes);
+}
+
+bool checkpoint::contains(std::string_view part) const noexcept {
+  for (checkpoint_part const& one : parts_) {
+    if (one.name == part) return true;
+  }
+  return false;
+}
+
+std::span<std::byte const> checkpoint::operator[](std::string_view part) const {
+  for (checkpoint_part const& one : parts_) {
+    if (one.name == part) return one.bytes;
+  }
+  throw checkpoint_error(std::format("checkpoint {}: has no part \"{}\"", name_, part));
+}
+
+// magic, version, header size | per part: name, size, checksum | checksum of all that | the parts
+std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
+  archive header;
+  std::uint32_t v = version;
+  std::uint64_t count = parts.size();
+  header.section(magic);
+  header(v)(count);
+  std::size_t total = 0;
+  for (checkpoint_part const& one : parts) {
+    std::string name = one.name;
+    std::uint64_t size = one.bytes.size();
+    std::uint64_t sum = checksum(one.bytes);
+    header(name)(size)(sum);
+    total += one.bytes.size();
+  }
+  std::vector<std::byte> all(header.bytes().begin(), header.bytes().end());
+  all.reserve(all.size() + sizeof(std::uint64_t) + total);
+  archive tail;
+  std::uint64_t sum = checksum(all);
+  tail(sum);
+  all.insert(all.end(), tail.bytes().begin(), tail.bytes().end());
+  for (checkpoint_part const& one : parts) all.insert(all.end(), one.bytes.begin(), one.bytes.end());
+  return all;
+}
+
+checkpoint decode(std::string name, std::span<std::byte const> bytes) {
+  auto const refuse = [&](std::string_view why) {
+    throw checkpoint_error(std::format("checkpoint {}: {}", name, why));
+  };
+  struct entry {
+    std::string name;
+    std::uint64_t size = 0;
+    std::uint64_t sum = 0;
+  };
+  std::vector<entry> entries;
+  std::size_t at = 0;
+  try {
+    archive in(bytes);
+    in.section(magic);
+    std::uint32_t v = 0;
+    in(v);
+    if (v != version) refuse(std::format("is of version {}; this library reads version {}", v, version));
+    std::size_t count = 0;
+    in.below(count, most_parts);
+    for (std::size_t i = 0; i < count; ++i) {
+      entry& one = entries.emplace_back();
+      in(one.name)(one.size)(one.sum);
+    }
+    std::size_t const header = in.position();
+    std::uint64_t sum = 0;
+    in(sum);
+    if (sum != checksum(bytes.first(header))) refuse("its header does not match its checksum: it is damaged");
+    at = in.position();
+  } catch (checkpoint_error const& why) {
+    std::string_view const text = why.what();
+    if (text.starts_with("checkpoint ")) throw;
+    refuse(std::format("is no checkpoint, or damaged at its beginning ({})", text));
+  }
+  std::vector<checkpoint_part> parts;
+  for (entry& one : entries) {
+    if (one.size > bytes.size() - at) {
+      refuse(std::format("ends in the middle of its part \"{}\": it was cut off", one.name));
+    }
+    auto const found = bytes.subspan(at, static_cast<std::size_t>(one.size));
+    if (checksum(found) != one.sum)
+      refuse(std::format("its part \"{}\" does not match its checksum: it is damaged", one.name));
+    parts.push_back({std::move(one.name), {found.begin(), found.end()}});
+    at += found.size();
+  }
+  if (at != bytes.size()) refuse("goes on after its end: it is damaged");
+  return {std::move(name), std::move(parts)};
+}
+
+}  // namespace autotunenet

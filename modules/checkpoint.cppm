@@ -1,0 +1,109 @@
+module;
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+export module autotunenet:checkpoint;
+
+import :archive;
+import :generator;
+
+export namespace autotunenet {
+
+/// What an object knows, as bytes.
+template <archivable Object>
+std::vector<std::byte> save(Object& object) {
+  archive out;
+  out(object);
+  return {out.bytes().begin(), out.bytes().end()};
+}
+
+/// Puts back what `save` gave for an object that was made in the same way. Throws `checkpoint_error` for anything else;
+/// the object is as it was then.
+template <archivable Object>
+void load(Object& object, std::span<std::byte const> bytes) {
+  std::vector<std::byte> const before = save(object);
+  try {
+    archive in(bytes);
+    in(object);
+    if (!in.at_end()) archive::refuse("goes on after its end");
+  } catch (...) {
+    archive back(before);
+    back(object);
+    throw;
+  }
+}
+
+/// The same for a pipeline, with its search space: everything that its tuner and stages know. What a pipeline suggests
+/// after a load is, bit for bit, what it would have suggested had it gone on, for the same observations. Options are
+/// not saved: the pipeline is made from the same settings before it is loaded. Throws `checkpoint_error` where a part
+/// of the pipeline cannot be saved; see `generator::fields`.
+std::vector<std::byte> save(suggestions& pipeline);
+void load(suggestions& pipeline, std::span<std::byte const> bytes);
+
+/// A named part of a checkpoint: the pipeline, the model, what the user adds.
+struct checkpoint_part {
+  std::string name;
+  std::vector<std::byte> bytes;
+};
+
+/// What was read from a checkpoint file, whole and with the right checksums.
+class checkpoint {
+ public:
+  /// @param name where it comes from, for messages
+  checkpoint(std::string name, std::vector<checkpoint_part> parts) : name_(std::move(name)), parts_(std::move(parts)) {}
+
+  std::string const& name() const noexcept { return name_; }
+  std::span<checkpoint_part const> parts() const noexcept { return parts_; }
+  bool contains(std::string_view part) const noexcept;
+  /// Throws `checkpoint_error` where there is no such part.
+  std::span<std::byte const> operator[](std::string_view part) const;
+
+ private:
+  std::string name_;
+  std::vector<checkpoint_part> parts_;
+};
+
+/// The format, apart from files: a header with magic, version, names, sizes and checksums (CRC-64, ECMA-182), then the
+/// parts. `decode` throws `checkpoint_error` for bytes that are not exactly what `encode` gave; `name` is for messages.
+std::vector<std::byte> encode(std::span<checkpoint_part const> parts);
+checkpoint decode(std::string name, std::span<std::byte const> bytes);
+
+/// A place where checkpoints are kept: `file` is the newest one, `file.previous` the one before.
+///
+/// A checkpoint is written to `file.new`, brought to the disk, and renamed: whatever instant the process or the machine
+/// stops at, one of the two is whole. A lock on `file.lock` keeps other writers away until the store is destroyed.
+/// Not thread-safe.
+class checkpoint_store {
+ public:
+  /// Throws `checkpoint_error` where another store has the place, or the lock cannot be made.
+  explicit checkpoint_store(std::filesystem::path file);
+  checkpoint_store(checkpoint_store&& other) noexcept;
+  checkpoint_store& operator=(checkpoint_store&& other) noexcept;
+  ~checkpoint_store();
+
+  std::filesystem::path const& file() const noexcept { return file_; }
+  std::filesystem::path previous_file() const;
+
+  /// Throws `checkpoint_error` with the system's reason; the checkpoints that there are stay whole then, and training
+  /// may go on.
+  void write(std::span<checkpoint_part const> parts);
+
+  /// The newest checkpoint; nothing where there is none yet. Throws `checkpoint_error` where the newest is damaged, and
+  /// says whether the previous one is whole.
+  std::optional<checkpoint> read() const;
+  /// The one before; nothing where there is none. Throws `checkpoint_error` where it is damaged.
+  std::optional<checkpoint> read_previous() const;
+
+ private:
+  std::filesystem::path file_;
+  int lock_ = -1;
+};
+
+}  // namespace autotunenet

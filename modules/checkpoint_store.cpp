@@ -1,0 +1,175 @@
+module;
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <format>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+[[noreturn]] void fail(std::filesystem::path const& file, std::string_view what, int why) {
+  throw checkpoint_error(std::format("checkpoint {}: {}: {}", file.string(), what, std::strerror(why)));
+}
+
+class descriptor {
+ public:
+  descriptor(std::filesystem::path const& file, int how) : number_(::open(file.c_str(), how | O_CLOEXEC, 0666)) {}
+  descriptor(descriptor const&) = delete;
+  descriptor& operator=(descriptor const&) = delete;
+  ~descriptor() { (void)close(); }
+
+  explicit operator bool() const noexcept { return number_ >= 0; }
+  int number() const noexcept { return number_; }
+  /// Gives the error number, or 0. A file system may report a failed write only now.
+  int close() noexcept {
+    int const open = std::exchange(number_, -1);
+    return open >= 0 && ::close(open) != 0 ? errno : 0;
+  }
+
+ private:
+  int number_;
+};
+
+int write_all(int to, std::span<std::byte const> bytes) noexcept {
+  while (!bytes.empty()) {
+    ssize_t const wrote = ::write(to, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return wrote < 0 ? errno : ENOSPC;
+    bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+  }
+  return 0;
+}
+
+std::filesystem::path folder_of(std::filesystem::path const& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
+/// Makes renames in a folder last; some file systems cannot, and say EINVAL.
+int sync_folder(std::filesystem::path const& file) noexcept {
+  descriptor const folder(folder_of(file), O_RDONLY | O_DIRECTORY);
+  if (!folder) return errno;
+  return ::fsync(folder.number()) != 0 && errno != EINVAL ? errno : 0;
+}
+
+int write_durably(std::filesystem::path const& file, std::span<std::byte const> bytes) noexcept {
+  descriptor out(file, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!out) return errno;
+  int why = write_all(out.number(), bytes);
+  if (why == 0 && ::fsync(out.number()) != 0) why = errno;
+  int const closed = out.close();
+  return why != 0 ? why : closed;
+}
+
+std::optional<std::vector<std::byte>> contents(std::filesystem::path const& file) {
+  descriptor const in(file, O_RDONLY);
+  if (!in && errno == ENOENT) return std::nullopt;
+  if (!in) fail(file, "cannot be opened", errno);
+  struct stat status = {};
+  if (::fstat(in.number(), &status) != 0) fail(file, "cannot be examined", errno);
+  if (!S_ISREG(status.st_mode)) throw checkpoint_error(std::format("checkpoint {}: is no file", file.string()));
+  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    ssize_t const got = ::read(in.number(), bytes.data() + done, bytes.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(file, "cannot be read", errno);
+    if (got == 0) break;  // shortened meanwhile: the checksums will tell
+    done += static_cast<std::size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+std::optional<checkpoint> read_file(std::filesystem::path const& file) {
+  auto const bytes = contents(file);
+  if (!bytes) return std::nullopt;
+  return decode(file.string(), *bytes);
+}
+
+std::filesystem::path with_ending(std::filesystem::path file, char const* ending) { return file += ending; }
+
+}  // namespace
+
+checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(std::move(file)) {
+  auto const lock = with_ending(file_, ".lock");
+  lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) fail(lock, "cannot be made", errno);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  int const why = errno;
+  ::close(lock_);
+  if (why != EWOULDBLOCK) fail(lock, "cannot be locked", why);
+  throw checkpoint_error(
+      std::format("checkpoint {}: another run is writing it; give each run a checkpoint of its own", file_.string()));
+}
+
+checkpoint_store::checkpoint_store(checkpoint_store&& other) noexcept
+    : file_(std::move(other.file_)), lock_(std::exchange(other.lock_, -1)) {}
+checkpoint_store& checkpoint_store::operator=(checkpoint_store&& other) noexcept {
+  std::swap(file_, other.file_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+checkpoint_store::~checkpoint_store() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::filesystem::path checkpoint_store::previous_file() const { return with_ending(file_, ".previous"); }
+
+void checkpoint_store::write(std::span<checkpoint_part const> parts) {
+  auto const fresh = with_ending(file_, ".new");
+  if (int const why = write_durably(fresh, encode(parts)); why != 0) {
+    ::unlink(fresh.c_str());
+    fail(file_, "cannot be written, the one before stays", why);
+  }
+  if (::rename(file_.c_str(), previous_file().c_str()) != 0 && errno != ENOENT) {
+    int const why = errno;
+    ::unlink(fresh.c_str());
+    fail(file_, "cannot become the previous one, and stays", why);
+  }
+  if (::rename(fresh.c_str(), file_.c_str()) != 0) {
+    int const why = errno;
+    ::rename(previous_file().c_str(), file_.c_str());
+    ::unlink(fresh.c_str());
+    fail(file_, "cannot be replaced, the one before stays", why);
+  }
+  if (int const why = sync_folder(file_); why != 0)
+    fail(file_, "was written, but may not outlive a power failure", why);
+}
+
+std::optional<checkpoint> checkpoint_store::read() const {
+  try {
+    if (auto newest = read_file(file_)) return newest;
+  } catch (checkpoint_error const& damaged) {
+    bool whole = false;
+    try {
+      whole = read_previous().has_value();
+    } catch (checkpoint_error const&) {
+    }
+    throw checkpoint_error(std::format("{}; {}", damaged.what(),
+                                       whole ? std::format("the one before, {}, is whole", previous_file().string())
+                                             : "there is no whole one before it"));
+  }
+  // A process that stopped between two renames left the one before alone.
+  return read_previous();
+}
+
+std::optional<checkpoint> checkpoint_store::read_previous() const { return read_file(previous_file()); }
+
+}  // namespace autotunenet

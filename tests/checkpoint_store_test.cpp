@@ -1,0 +1,214 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <format>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "support/folder.hpp"
+#include "support/storage_faults.hpp"
+
+import autotunenet;
+
+using namespace autotunenet;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+std::vector<std::byte> bytes_of(std::string const& text) {
+  auto const* const first = reinterpret_cast<std::byte const*>(text.data());
+  return {first, first + text.size()};
+}
+std::vector<checkpoint_part> parts_of(std::string const& text) {
+  return {{"pipeline", bytes_of(text)}, {"empty", {}}, {"user", bytes_of("place " + text)}};
+}
+std::string text_of(std::optional<checkpoint> const& from) {
+  if (!from) return "nothing";
+  auto const bytes = (*from)["pipeline"];
+  return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+}
+
+std::string file_text(std::filesystem::path const& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+void write_text(std::filesystem::path const& file, std::string const& text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint reads back as it was written, and the two newest are kept") {
+  test::folder const place;
+  checkpoint_store store(place / "run.checkpoint");
+  CHECK_FALSE(store.read());
+  CHECK_FALSE(store.read_previous());
+  for (auto const* text : {"one", "two", "three"}) store.write(parts_of(text));
+  CHECK(text_of(store.read()) == "three");
+  CHECK(text_of(store.read_previous()) == "two");
+  auto const newest = store.read();
+  CHECK(newest->contains("empty"));
+  CHECK((*newest)["empty"].empty());
+  CHECK_FALSE(newest->contains("model"));
+  CHECK_THROWS_MATCHES((*newest)["model"], checkpoint_error, MessageMatches(ContainsSubstring("no part \"model\"")));
+  CHECK_FALSE(std::filesystem::exists(place / "run.checkpoint.new"));
+}
+
+TEST_CASE("a checkpoint with any byte changed, cut off anywhere, or with more behind it is refused") {
+  std::vector<std::byte> const good = encode(parts_of("a tuner"));
+  CHECK(text_of(decode("good", good)) == "a tuner");
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    INFO("byte " << i);
+    for (int bit = 0; bit < 8; ++bit) {
+      std::vector<std::byte> bad = good;
+      bad[i] ^= static_cast<std::byte>(1 << bit);
+      CHECK_THROWS_AS(decode("bad", bad), checkpoint_error);
+    }
+    CHECK_THROWS_AS(decode("short", std::span(good).first(i)), checkpoint_error);
+  }
+  std::vector<std::byte> longer = good;
+  longer.push_back({});
+  CHECK_THROWS_MATCHES(decode("run", longer), checkpoint_error,
+                       MessageMatches(ContainsSubstring("checkpoint run: goes on after its end")));
+}
+
+TEST_CASE("what is no checkpoint, or one of another version, says so") {
+  auto const refusal = [](std::vector<std::byte> const& bytes) -> std::string {
+    try {
+      decode("run", bytes);
+    } catch (checkpoint_error const& why) {
+      return why.what();
+    }
+    return "accepted";
+  };
+  CHECK_THAT(refusal({}), ContainsSubstring("checkpoint run: is no checkpoint"));
+  CHECK_THAT(refusal(bytes_of("{\"format\":\"autotunenet journal\",\"version\":1}")),
+             ContainsSubstring("no checkpoint"));
+  std::vector<std::byte> newer = encode(parts_of("x"));
+  newer[8 + std::string_view("autotunenet checkpoint").size()] = std::byte{2};
+  CHECK_THAT(refusal(newer), ContainsSubstring("is of version 2; this library reads version 1"));
+  std::vector<std::byte> huge(200, std::byte{0xff});
+  CHECK_THAT(refusal(huge), ContainsSubstring("no checkpoint"));
+}
+
+TEST_CASE("a damaged checkpoint names the one before, where that is whole") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  store.write(parts_of("one"));
+  store.write(parts_of("two"));
+  std::string text = file_text(place / "run");
+  text[text.size() - 1] ^= 1;
+  write_text(place / "run", text);
+  CHECK_THROWS_MATCHES(store.read(), checkpoint_error,
+                       MessageMatches(ContainsSubstring("part \"user\" does not match its checksum") &&
+                                      ContainsSubstring("run.previous, is whole")));
+  CHECK(text_of(store.read_previous()) == "one");
+  write_text(place / "run.previous", "");
+  CHECK_THROWS_MATCHES(store.read(), checkpoint_error, MessageMatches(ContainsSubstring("no whole one before it")));
+}
+
+TEST_CASE("where a write stopped between its two renames, the one before is read") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  store.write(parts_of("one"));
+  std::filesystem::rename(place / "run", place / "run.previous");
+  write_text(place / "run.new", "torn");
+  CHECK(text_of(store.read()) == "one");
+  store.write(parts_of("two"));
+  CHECK(text_of(store.read()) == "two");
+}
+
+TEST_CASE("two runs cannot write one checkpoint, and the place is free again when the first is gone") {
+  test::folder const place;
+  auto const taken = ContainsSubstring("another run is writing it");
+  {
+    checkpoint_store first(place / "run");
+    CHECK_THROWS_MATCHES(checkpoint_store(place / "run"), checkpoint_error, MessageMatches(taken));
+    checkpoint_store moved = std::move(first);
+    CHECK_THROWS_MATCHES(checkpoint_store(place / "run"), checkpoint_error, MessageMatches(taken));
+    CHECK_NOTHROW(checkpoint_store(place / "other"));
+  }
+  CHECK_NOTHROW(checkpoint_store(place / "run"));
+  CHECK_THROWS_MATCHES(checkpoint_store(place / "missing" / "run"), checkpoint_error,
+                       MessageMatches(ContainsSubstring("No such file")));
+}
+
+TEST_CASE("whichever system call of a write fails, the error says why and a whole checkpoint stays") {
+  using support::storage_faults;
+  for (auto const call : {storage_faults::call::open, storage_faults::call::write, storage_faults::call::fsync,
+                          storage_faults::call::close, storage_faults::call::rename}) {
+    for (int const error : {ENOSPC, EIO}) {
+      for (int nth = 0; nth < 4; ++nth) {
+        INFO("call " << static_cast<int>(call) << " number " << nth << ", error " << error);
+        test::folder const place;
+        checkpoint_store store(place / "run");
+        store.write(parts_of("one"));
+        store.write(parts_of("two"));
+        storage_faults::fail(call, nth, error);
+        std::string why;
+        try {
+          store.write(parts_of("three"));
+        } catch (checkpoint_error const& failure) {
+          why = failure.what();
+        }
+        // The second close is that of the folder, which was only looked at.
+        bool const failed = storage_faults::end() && !(call == storage_faults::call::close && nth == 1);
+        CHECK(failed == !why.empty());
+        std::string const kept = text_of(store.read());
+        // A folder that cannot be synchronised comes after the new one is in place.
+        CHECK((kept == (failed ? "two" : "three") ||
+               (failed && kept == "three" && why.find("power failure") != std::string::npos)));
+        if (failed) CHECK_THAT(why, ContainsSubstring(error == EIO ? "Input/output error" : "No space left"));
+        store.write(parts_of("four"));
+        CHECK(text_of(store.read()) == "four");
+      }
+    }
+  }
+}
+
+TEST_CASE("a write that is interrupted or takes only a part at a time is completed") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  support::storage_faults::dribble(true);
+  store.write(parts_of("one"));
+  support::storage_faults::dribble(false);
+  CHECK(text_of(store.read()) == "one");
+}
+
+TEST_CASE("a process that is killed at any system call of a write leaves a whole checkpoint") {
+  using support::storage_faults;
+  test::folder const place;
+  for (int nth = 0; nth < 12; ++nth) {
+    std::string const before = std::format("before {}", nth), after = std::format("after {}", nth);
+    {
+      checkpoint_store(place / "run").write(parts_of(before));
+    }
+    pid_t const child = fork();
+    if (child == 0) {
+      checkpoint_store store(place / "run");
+      storage_faults::die_at(nth);
+      store.write(parts_of(after));
+      _exit(0);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    checkpoint_store store(place / "run");
+    std::string const kept = text_of(store.read());
+    INFO("killed at call " << nth << ": " << kept);
+    CHECK((kept == before || kept == after));
+    if (WIFEXITED(status)) CHECK(kept == after);
+  }
+}
