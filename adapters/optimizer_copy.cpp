@@ -1,17 +1,13 @@
 #include "optimizer_copy.hpp"
 
-#include <torch/optim/adagrad.h>
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/lbfgs.h>
-#include <torch/optim/rmsprop.h>
-#include <torch/optim/sgd.h>
 #include <torch/serialize/archive.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <format>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -21,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "optimizer_fields.hpp"
+
 import autotunenet;
 
 namespace autotunenet {
@@ -28,24 +26,6 @@ namespace autotunenet {
 using namespace torch::optim;
 
 namespace {
-
-using tensor_list = std::vector<at::Tensor*>;
-
-tensor_list tensors(SGDParamState& s) { return {&s.momentum_buffer()}; }
-tensor_list tensors(AdamParamState& s) { return {&s.exp_avg(), &s.exp_avg_sq(), &s.max_exp_avg_sq()}; }
-tensor_list tensors(AdamWParamState& s) { return {&s.exp_avg(), &s.exp_avg_sq(), &s.max_exp_avg_sq()}; }
-tensor_list tensors(RMSpropParamState& s) { return {&s.square_avg(), &s.momentum_buffer(), &s.grad_avg()}; }
-tensor_list tensors(AdagradParamState& s) { return {&s.sum()}; }
-tensor_list tensors(LBFGSParamState& s) {
-  tensor_list all{&s.d(), &s.H_diag(), &s.prev_flat_grad()};
-  for (auto* history : {&s.old_dirs(), &s.old_stps(), &s.ro()}) {
-    for (at::Tensor& t : *history) all.push_back(&t);
-  }
-  if (s.al()) {
-    for (at::Tensor& t : *s.al()) all.push_back(&t);
-  }
-  return all;
-}
 
 using state_pointer = std::unique_ptr<OptimizerParamState>;
 
@@ -73,6 +53,30 @@ std::size_t state_bytes(OptimizerParamState const& of) {
   std::size_t sum = 0;
   for (at::Tensor const* t : tensors(shared)) sum += t->defined() ? t->nbytes() : 0;
   return sum;
+}
+
+template <class State>
+void exchange_state(archive& a, state_pointer& held) {
+  if (!held) held = std::make_unique<State>();
+  State& state = static_cast<State&>(*held);
+  scalars(a, state);
+  for (at::Tensor* const t : tensors(state)) exchange(a, *t);
+}
+
+/// What was read lies in main memory; the optimizer wants it beside the parameter. @throws checkpoint_error
+template <class State>
+void move_state(OptimizerParamState& state, at::Tensor const& parameter) {
+  for (at::Tensor* const t : tensors(static_cast<State&>(state))) {
+    if (!t->defined()) continue;
+    if (!std::is_same_v<State, LBFGSParamState> && (t->sizes() != parameter.sizes() || !t->is_floating_point()))
+      archive::refuse("holds an optimizer's state of another shape than its parameter");
+    *t = t->to(parameter.device());
+  }
+}
+
+template <class Options>
+void exchange_options(archive& a, OptimizerOptions& options) {
+  fields(a, static_cast<Options&>(options));
 }
 
 template <class Options>
@@ -104,23 +108,34 @@ struct optimizer_copy::copier {
   void (*copy_state)(OptimizerParamState const& from, state_pointer& into);
   void (*copy_options)(OptimizerOptions const& from, OptimizerOptions& into);
   std::size_t (*bytes)(OptimizerParamState const& of);
+  void (*exchange_state)(archive& a, state_pointer& held);
+  void (*exchange_options)(archive& a, OptimizerOptions& options);
+  void (*move)(OptimizerParamState& state, at::Tensor const& parameter);
+  char const* name;
 
   template <class Kind, class Options, class State>
-  static copier of() {
-    return {&typeid(Kind), &typeid(Options), autotunenet::copy_state<State>, autotunenet::copy_options<Options>,
-            state_bytes<State>};
+  static copier of(char const* name) {
+    return {&typeid(Kind),
+            &typeid(Options),
+            autotunenet::copy_state<State>,
+            autotunenet::copy_options<Options>,
+            state_bytes<State>,
+            autotunenet::exchange_state<State>,
+            autotunenet::exchange_options<Options>,
+            move_state<State>,
+            name};
   }
 };
 
 // A class derived from one of these may know more than its base: it goes by its archive.
 optimizer_copy::copier const* optimizer_copy::copier_of(Optimizer const& optimizer) {
   static std::array const known{
-      copier::of<SGD, SGDOptions, SGDParamState>(),
-      copier::of<Adam, AdamOptions, AdamParamState>(),
-      copier::of<AdamW, AdamWOptions, AdamWParamState>(),
-      copier::of<RMSprop, RMSpropOptions, RMSpropParamState>(),
-      copier::of<Adagrad, AdagradOptions, AdagradParamState>(),
-      copier::of<LBFGS, LBFGSOptions, LBFGSParamState>(),
+      copier::of<SGD, SGDOptions, SGDParamState>("SGD"),
+      copier::of<Adam, AdamOptions, AdamParamState>("Adam"),
+      copier::of<AdamW, AdamWOptions, AdamWParamState>("AdamW"),
+      copier::of<RMSprop, RMSpropOptions, RMSpropParamState>("RMSprop"),
+      copier::of<Adagrad, AdagradOptions, AdagradParamState>("Adagrad"),
+      copier::of<LBFGS, LBFGSOptions, LBFGSParamState>("LBFGS"),
   };
   auto const found = std::ranges::find_if(known, [&](copier const& c) { return *c.optimizer == typeid(optimizer); });
   return found == known.end() ? nullptr : &*found;
@@ -133,6 +148,11 @@ at::Tensor deep_copy(at::Tensor const& from, at::Tensor const& into) {
   if (!fits) return from.detach().clone();
   into.copy_(from);
   return into;
+}
+
+char const* optimizer_copy::how_name(Optimizer const& optimizer) {
+  copier const* const how = copier_of(optimizer);
+  return how ? how->name : typeid(optimizer).name();
 }
 
 bool optimizer_copy::possible(Optimizer const& optimizer) {
@@ -189,6 +209,50 @@ void optimizer_copy::restore(Optimizer& optimizer) const {
     }
   }
 }
+
+template <class Archive>
+void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
+  a.section(how_name(optimizer));
+  if (a.reading()) {
+    how_ = copier_of(optimizer);
+    options_.clear();
+    parameters_.clear();
+    states_.clear();
+  }
+  std::vector<at::Tensor> all;
+  for (OptimizerParamGroup const& group : optimizer.param_groups()) {
+    all.insert(all.end(), group.params().begin(), group.params().end());
+    if (a.reading()) options_.push_back(group.options().clone());
+  }
+  std::uint64_t groups = options_.size(), members = all.size();
+  a(groups)(members);
+  if (a.reading() && (groups != options_.size() || members != all.size())) {
+    archive::refuse(std::format("has an optimizer with {} parameters in {} groups; here it has {} in {}", members,
+                                groups, all.size(), options_.size()));
+  }
+  if (how_) {
+    for (auto& one : options_) how_->exchange_options(a, *one);
+  }
+  for (at::Tensor const& parameter : all) {
+    void* const identity = parameter.unsafeGetTensorImpl();
+    bool known = std::ranges::binary_search(parameters_, identity);
+    bool with_state = states_.contains(identity);
+    a(known)(with_state);
+    if (!a.reading()) {
+      if (with_state) how_->exchange_state(a, states_.at(identity));
+      continue;
+    }
+    if (known) parameters_.push_back(identity);
+    if (!with_state) continue;
+    if (!how_) archive::refuse("holds the state of an optimizer of another kind");
+    state_pointer& held = states_[identity];
+    how_->exchange_state(a, held);
+    how_->move(*held, parameter);
+  }
+  if (a.reading()) std::ranges::sort(parameters_);
+  a(archive_);
+}
+template void optimizer_copy::fields<archive>(archive&, Optimizer const&);
 
 std::size_t optimizer_copy::bytes() const {
   std::size_t sum = archive_.size();

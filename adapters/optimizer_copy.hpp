@@ -26,9 +26,14 @@ class optimizer_copy {
   /// options.
   void restore(torch::optim::Optimizer& optimizer) const;
   std::size_t bytes() const;
+  /// For checkpoints: the copy in an `archive`, by the places of parameters and groups in an optimizer of the same
+  /// make. Reading throws `checkpoint_error`, and leaves the copy in pieces then.
+  template <class Archive>
+  void fields(Archive& a, torch::optim::Optimizer const& optimizer);
 
  private:
   struct copier;
+  static char const* how_name(torch::optim::Optimizer const& optimizer);
   static copier const* copier_of(torch::optim::Optimizer const& optimizer);
 
   copier const* how_ = nullptr;  // none: by the archive

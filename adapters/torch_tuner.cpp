@@ -3,6 +3,7 @@ module;
 #include <c10/core/Scalar.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <format>
@@ -12,6 +13,7 @@ module;
 #include <optional>
 #include <span>
 #include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -40,17 +42,24 @@ struct torch_tuner::state {
   std::optional<training_slots> slots;
   std::function<void(restoration const&)> on_restore;
   hook objective;
+  torch::nn::Module* model;
+  torch::optim::Optimizer* optimizer;
+  training_snapshot copy;  // of model and optimizer, while a checkpoint is made or loaded
+  std::vector<double> to_apply{};
   bool state_was_missing = false;
   std::uint64_t steps = 0;
 
-  state(torch::optim::Optimizer& optimizer, suggestions from, torch_options options)
+  state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
       : pipeline(std::move(from)),
         current(first_of(pipeline)),
-        values(optimizer, current.values.space(), std::move(options.setters)),
+        values(tuned, current.values.space(), std::move(options.setters)),
         on_restore(std::move(options.on_restore)),
-        objective(options.objective) {
-    if (options.model) {
-      slots.emplace(*options.model, optimizer,
+        objective(options.objective),
+        model(options.model),
+        optimizer(&tuned),
+        copy(options.random_engine) {
+    if (model) {
+      slots.emplace(*model, tuned,
                     slot_options{.random_engine = options.random_engine, .budget = options.snapshot_budget});
     }
   }
@@ -77,6 +86,76 @@ struct torch_tuner::state {
     if (!next) return;
     current = *next;
     apply();
+  }
+
+  void fields(archive& a) {
+    a.section("torch tuner");
+    a(steps)(state_was_missing);
+    hook heard = objective;
+    a.between(heard, hook::first, hook::validation);
+    if (a.reading() && objective != hook::first && heard != objective)
+      archive::refuse("is of a run with another objective");
+    objective = heard;
+    std::vector<double> in_force;
+    if (!a.reading()) {
+      std::span<double const> const now = values.read();
+      in_force.assign(now.begin(), now.end());
+    }
+    a(in_force);
+    if (in_force.size() != values.space().size()) archive::refuse("holds values of another search space");
+    to_apply = std::move(in_force);
+  }
+
+  void save(checkpoint_store& to, std::span<checkpoint_part const> own) {
+    std::vector<checkpoint_part> parts{{"autotunenet pipeline", autotunenet::save(pipeline)},
+                                       {"autotunenet adapter", autotunenet::save(*this)}};
+    if (slots) {
+      copy.save(*model, *optimizer);
+      archive training;
+      copy.fields(training, *model, *optimizer);
+      copy.clear();
+      parts.push_back({"autotunenet training", {training.bytes().begin(), training.bytes().end()}});
+      parts.push_back({"autotunenet slots", autotunenet::save(*slots)});
+    }
+    for (checkpoint_part const& one : own) {
+      if (one.name.starts_with("autotunenet"))
+        throw invalid_option(
+            std::format("checkpoint part \"{}\": names that begin with \"autotunenet\" are taken", one.name));
+      parts.push_back(one);
+    }
+    to.write(parts);
+  }
+
+  // First all that may be refused, each as a whole; what has changed by then is put back.
+  void resume(checkpoint const& from) {
+    auto const of = [&](char const* part) { return from["autotunenet " + std::string(part)]; };
+    if (slots.has_value() != from.contains("autotunenet training")) {
+      throw checkpoint_error(std::format("checkpoint {}: was made {} a model, and the tuner here has {}", from.name(),
+                                         slots ? "without" : "with", slots ? "one" : "none"));
+    }
+    if (slots) {
+      archive training(of("training"));
+      copy.fields(training, *model, *optimizer);
+    }
+    std::vector<std::byte> const pipeline_before = autotunenet::save(pipeline), own_before = autotunenet::save(*this);
+    std::vector<std::byte> const slots_before = slots ? autotunenet::save(*slots) : std::vector<std::byte>();
+    training_snapshot before(copy.with_random_engine());
+    if (slots) before.save(*model, *optimizer);
+    try {
+      load(pipeline, of("pipeline"));
+      load(*this, of("adapter"));
+      if (slots) load(*slots, of("slots"));
+      if (slots) copy.restore(*optimizer);
+      values.apply(to_apply);
+    } catch (...) {
+      load(pipeline, pipeline_before);
+      load(*this, own_before);
+      if (slots) load(*slots, slots_before);
+      if (slots) before.restore(*optimizer);
+      throw;
+    }
+    copy.clear();
+    if (suggestion const* const pending = pipeline.poll()) current = *pending;
   }
 
   void hear(hook from, double metric) {
@@ -107,6 +186,17 @@ void torch_tuner::on_validation_end(at::Tensor const& metric) { on_validation_en
 void torch_tuner::on_failure() {
   bool const step_lost = state_->objective == hook::step || state_->objective == hook::first;
   state_->tell(std::numeric_limits<double>::quiet_NaN(), outcome::failed, step_lost);
+}
+
+void torch_tuner::save(checkpoint_store& to, std::span<checkpoint_part const> own) { state_->save(to, own); }
+void torch_tuner::resume(checkpoint const& from) {
+  try {
+    state_->resume(from);
+  } catch (checkpoint_error const& why) {
+    std::string const text = why.what();
+    if (text.starts_with("checkpoint ")) throw;
+    throw checkpoint_error(std::format("checkpoint {}: {}", from.name(), text));
+  }
 }
 
 suggestion const& torch_tuner::current() const noexcept { return state_->current; }

@@ -81,6 +81,17 @@ class torch_tuner {
   /// The user's code threw: the stretch failed.
   void on_failure();
 
+  /// Keeps the run: the pipeline, and with a model also model, optimizer, random engine and the training states that
+  /// the guard may return to. `own` parts come with it, for what the training loop keeps itself (a data loader's
+  /// place); their names must not begin with "autotunenet". Between two hooks, at any time. Throws `checkpoint_error`,
+  /// and `invalid_option` for such a name; training may go on then, and what was kept before is whole.
+  void save(checkpoint_store& to, std::span<checkpoint_part const> own = {});
+  /// Goes on from what `save` kept, in a process that made the tuner from the same settings, model and optimizer: what
+  /// follows is, bit for bit, what would have followed, where LibTorch is deterministic and `snapshot_budget` is not in
+  /// the way (it is measured in time; infinity or 0 take it out). Applies the values that were in force. Throws
+  /// `checkpoint_error` for anything else; the run is as it was then.
+  void resume(checkpoint const& from);
+
   /// The suggestion in force, after the end the last one. Holds until the next call of a hook.
   suggestion const& current() const noexcept;
   /// The values in the optimizer, native, in the space's order, whoever set them. Holds until the next call.

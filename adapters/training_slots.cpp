@@ -1,4 +1,5 @@
 module;
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -86,6 +87,30 @@ void training_slots::mark(slot& to, std::uint64_t step) {
   to.step = step;
   spent_ += seconds_now() - start;
   ++marks_;
+}
+
+void training_slots::fields(archive& a) {
+  a.section("training slots");
+  double training = seconds_now() - begin_;
+  double spent = spent_;
+  bool has_marked = has_marked_candidate_;
+  std::uint64_t marks = marks_, left_out = left_out_;
+  a(training)(spent)(has_marked)(marks)(left_out);
+  std::array<slot, 3> read;
+  std::array<slot*, 3> const own{&trial_, &candidate_, &good_};
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    if (a.reading()) read[i].saved = training_snapshot(own[i]->saved.with_random_engine());
+    slot& one = a.reading() ? read[i] : *own[i];
+    a(one.valid)(one.step);
+    if (one.valid) one.saved.fields(a, *model_, *optimizer_);
+  }
+  if (!a.reading()) return;
+  for (std::size_t i = 0; i < own.size(); ++i) *own[i] = std::move(read[i]);
+  begin_ = seconds_now() - training;
+  spent_ = spent;
+  has_marked_candidate_ = has_marked;
+  marks_ = marks;
+  left_out_ = left_out;
 }
 
 bool training_slots::affordable() const {

@@ -42,6 +42,10 @@ class training_slots {
   /// In the order of declaration of `training_state`. @param step the training steps so far, kept with each mark
   slots_report carry_out(training_state what, std::uint64_t step = 0);
 
+  /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, and
+  /// leaves the slots as they were.
+  void fields(archive& a);
+
   std::uint64_t marks() const noexcept { return marks_; }
   std::uint64_t marks_left_out() const noexcept { return left_out_; }
   /// Seconds that marks have cost.

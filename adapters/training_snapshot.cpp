@@ -5,6 +5,8 @@ module;
 #include <torch/nn/module.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <format>
 #include <memory>
 #include <mutex>
@@ -16,6 +18,7 @@ module;
 #include <vector>
 
 #include "optimizer_copy.hpp"
+#include "tensor_archive.hpp"
 
 module autotunenet.torch;
 
@@ -60,6 +63,16 @@ void set_random_engine_state(at::Tensor const& state) {
   at::Generator engine = at::detail::getDefaultCPUGenerator();
   std::scoped_lock const lock(engine.mutex());
   engine.set_state(state);
+}
+
+/// Throws `checkpoint_error` for what is no state of the default random engine.
+void check_random_engine(at::Tensor const& state) {
+  at::Generator trial = at::detail::createCPUGenerator();
+  try {
+    trial.set_state(state);
+  } catch (std::exception const&) {
+    archive::refuse("holds what is no state of a random engine");
+  }
 }
 
 std::string shape(at::Tensor const& t) {
@@ -112,6 +125,36 @@ void training_snapshot::restore(Optimizer& optimizer) const {
   }
   state_->optimizer.restore(optimizer);
   if (random_engine_) set_random_engine_state(state_->random_engine);
+}
+
+void training_snapshot::fields(archive& a, Module const& model, Optimizer const& optimizer) {
+  a.section("training snapshot");
+  std::vector<at::Tensor> const live = everything(model, optimizer);
+  if (a.reading()) *state_ = {};
+  std::unordered_map<void*, at::Tensor> copies;
+  for (auto const& [tensor, copy] : state_->tensors) copies.emplace(tensor.unsafeGetTensorImpl(), copy);
+  std::uint64_t count = live.size();
+  a(count);
+  if (count != live.size())
+    archive::refuse(std::format("has {} parameters and buffers; model and optimizer have {}", count, live.size()));
+  for (std::size_t i = 0; i < live.size(); ++i) {
+    auto const held = copies.find(live[i].unsafeGetTensorImpl());
+    at::Tensor copy = held == copies.end() ? at::Tensor() : held->second;
+    exchange(a, copy);
+    if (!a.reading() || !copy.defined()) continue;
+    if (copy.sizes() != live[i].sizes() || copy.scalar_type() != live[i].scalar_type())
+      archive::refuse(std::format("has tensor {} of shape {}; here its shape is {}, or its type another", i,
+                                  shape(copy), shape(live[i])));
+    state_->tensors.push_back({live[i], copy.to(live[i].device())});
+  }
+  state_->optimizer.fields(a, optimizer);
+  bool with_engine = state_->random_engine.defined();
+  a(with_engine);
+  if (with_engine) exchange(a, state_->random_engine);
+  if (!a.reading()) return;
+  if (with_engine != random_engine_) archive::refuse("was made with another choice of `random_engine`");
+  if (with_engine) check_random_engine(state_->random_engine);
+  state_->complete = true;
 }
 
 bool training_snapshot::empty() const noexcept { return !state_ || !state_->complete; }

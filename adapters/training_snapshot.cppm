@@ -6,6 +6,8 @@ module;
 
 export module autotunenet.torch:training_snapshot;
 
+import autotunenet;
+
 export namespace autotunenet {
 
 /// A copy in memory of everything that training changes: the model's parameters and buffers, the optimizer's
@@ -38,6 +40,11 @@ class training_snapshot {
   /// when nothing was saved or a tensor changed its shape since.
   void restore(torch::optim::Optimizer& optimizer) const;
 
+  /// For checkpoints: the snapshot in an archive, by the places of tensors in a model and an optimizer of the same
+  /// make. Reading throws `checkpoint_error` where they are of another make; the snapshot is empty then.
+  void fields(archive& a, torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);
+
+  bool with_random_engine() const noexcept { return random_engine_; }
   bool empty() const noexcept;
   /// Forgets, and gives the memory back.
   void clear() noexcept;

@@ -136,6 +136,12 @@ class archive {
   /// A configuration of the space that the object already has.
   archive& operator()(configuration& values);
   archive& operator()(suggestion& all);
+  /// Bytes as they are, of a number that both sides know.
+  void block(void* data, std::size_t size) { raw(data, size); }
+  /// Before memory is taken for what is read: throws where fewer bytes than that are left.
+  void expect(std::uint64_t size) const {
+    if (reading_ && size > from_.size() - at_) refuse(std::format("ends too early: it claims {} bytes more", size));
+  }
   /// The space must be the same in what is read; the message of the `checkpoint_error` names the first parameter that
   /// is not.
   archive& same(search_space const& space);

@@ -1,0 +1,239 @@
+#include <torch/optim/adagrad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
+
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/folder.hpp"
+#include "support/small_network.hpp"
+
+import autotunenet.torch;
+
+using namespace autotunenet;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+namespace optim = torch::optim;
+
+namespace {
+
+using maker = std::function<std::unique_ptr<optim::Optimizer>(std::vector<at::Tensor>)>;
+
+template <class Optimizer, class Options>
+maker made_with(Options options) {
+  return [options](std::vector<at::Tensor> parameters) {
+    return std::make_unique<Optimizer>(std::move(parameters), options);
+  };
+}
+
+std::vector<std::pair<char const*, maker>> optimizers() {
+  return {
+      {"SGD", made_with<optim::SGD>(optim::SGDOptions(0.01))},
+      {"momentum", made_with<optim::SGD>(optim::SGDOptions(0.01).momentum(0.9))},
+      {"Adam", made_with<optim::Adam>(optim::AdamOptions(0.01))},
+      {"Adam, amsgrad", made_with<optim::Adam>(optim::AdamOptions(0.01).amsgrad(true))},
+      {"AdamW", made_with<optim::AdamW>(optim::AdamWOptions(0.01))},
+      {"RMSprop", made_with<optim::RMSprop>(optim::RMSpropOptions(0.01).momentum(0.5).centered(true))},
+      {"Adagrad", made_with<optim::Adagrad>(optim::AdagradOptions(0.01))},
+      {"LBFGS", made_with<optim::LBFGS>(optim::LBFGSOptions(0.01).max_iter(3))},
+  };
+}
+
+settings chosen_with(std::size_t horizon) {
+  return {.parameters = search_space{real{"lr", 1e-5, 1.0, scale::log}},
+          .tuning = {.objective = hook::step, .seed = 4, .tune_n_steps = 3, .horizon = horizon},
+          .stability = {.max_regression = 0.05, .patience = 2, .cooldown = 4}};
+}
+
+/// A run, as a process would make it anew: network, optimizer, tuner. Snapshots do not depend on the clock.
+struct run {
+  small_network network;
+  std::unique_ptr<optim::Optimizer> optimizer;
+  torch_tuner tuner;
+
+  explicit run(maker const& make, std::size_t horizon = 600, torch_options options = {})
+      : optimizer(make(network.parameters())),
+        tuner(tune(*optimizer, chosen_with(horizon), with_model(network, std::move(options)))) {}
+
+  static torch_options with_model(small_network& network, torch_options options) {
+    options.model = &network;
+    options.snapshot_budget = std::numeric_limits<double>::infinity();
+    return options;
+  }
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) {
+      double loss = train_step(network, *optimizer);
+      if (tuner.steps() % 97 == 96) loss = std::numeric_limits<double>::quiet_NaN();
+      tuner.on_step_end(loss);
+    }
+  }
+};
+
+maker const adam = made_with<optim::Adam>(optim::AdamOptions(0.01));
+
+}  // namespace
+
+TEST_CASE("a resumed run goes on to the bit, whatever the optimizer and whenever it was saved") {
+  test::folder const place;
+  for (auto const& [name, make] : optimizers()) {
+    for (int const at : {0, 1, 30, 61, 130, 200}) {
+      INFO(name << ", saved after " << at << " steps");
+      checkpoint_store store(place / "run");
+      seed(5);
+      run original(make);
+      original.steps(at);
+      original.tuner.save(store);
+      original.steps(120);
+      std::vector<at::Tensor> const expected = weights(original.network);
+
+      seed(99);
+      run resumed(make);
+      resumed.tuner.resume(*store.read());
+      CHECK(resumed.tuner.steps() == static_cast<std::size_t>(at));
+      resumed.steps(120);
+      CHECK(same_bits(weights(resumed.network), expected));
+      CHECK(resumed.tuner.current().number == original.tuner.current().number);
+      CHECK(resumed.tuner.applied()[0] == original.tuner.applied()[0]);
+    }
+  }
+}
+
+TEST_CASE("saving does not disturb the run") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  seed(5);
+  run plain(adam);
+  plain.steps(150);
+  seed(5);
+  run saved(adam);
+  for (int i = 0; i < 15; ++i) {
+    saved.steps(10);
+    saved.tuner.save(store);
+  }
+  CHECK(same_bits(weights(saved.network), weights(plain.network)));
+}
+
+TEST_CASE("the loop's own parts come with a checkpoint") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  run one(adam);
+  std::vector<checkpoint_part> own{{"loader", {std::byte{7}, std::byte{9}}}};
+  one.tuner.save(store, own);
+  auto const kept = store.read();
+  CHECK((*kept)["loader"][1] == std::byte{9});
+  own[0].name = "autotunenet pipeline";
+  CHECK_THROWS_MATCHES(one.tuner.save(store, own), invalid_option, MessageMatches(ContainsSubstring("are taken")));
+}
+
+TEST_CASE("a checkpoint of another model, optimizer or settings is refused, and nothing has changed") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  seed(5);
+  run original(adam);
+  original.steps(100);
+  original.tuner.save(store);
+  checkpoint const kept = *store.read();
+  auto const refused = [&](run& other, checkpoint const& from, std::string const& why) {
+    other.steps(40);
+    std::vector<at::Tensor> const before = weights(other.network);
+    suggestion const pending = other.tuner.current();
+    CHECK_THROWS_MATCHES(other.tuner.resume(from), checkpoint_error, MessageMatches(ContainsSubstring(why)));
+    CHECK(same_bits(weights(other.network), before));
+    CHECK(other.tuner.current().number == pending.number);
+    CHECK(other.tuner.current().values == pending.values);
+    CHECK(other.tuner.steps() == 40);
+    other.steps(40);
+  };
+  run sgd(made_with<optim::SGD>(optim::SGDOptions(0.01)));
+  refused(sgd, kept, "\"Adam\" where \"SGD\" belongs");
+  run shorter(adam, 30);
+  refused(shorter, kept, "where");
+  run fewer([](std::vector<at::Tensor> all) {
+    all.pop_back();
+    return std::make_unique<optim::Adam>(std::move(all), optim::AdamOptions(0.01));
+  });
+  refused(fewer, kept, "parameters in 1 groups");
+
+  std::vector<checkpoint_part> parts(kept.parts().begin(), kept.parts().end());
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    INFO(parts[part].name);
+    std::vector<checkpoint_part> cut = parts;
+    cut[part].bytes.resize(cut[part].bytes.size() / 2);
+    run other(adam);
+    refused(other, checkpoint("cut", cut), "ends too early");
+  }
+  small_network network;
+  auto const optimizer = adam(network.parameters());
+  torch_tuner without_model = tune(*optimizer, chosen_with(600));
+  CHECK_THROWS_MATCHES(without_model.resume(kept), checkpoint_error, MessageMatches(ContainsSubstring("with a model")));
+}
+
+TEST_CASE("a setter that throws at a resume leaves the run as it was") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  bool throws = false;
+  double dropout = 0.5;
+  auto const make = [&](small_network& network, optim::Optimizer& optimizer) {
+    settings chosen = chosen_with(600);
+    chosen.parameters = search_space{real{"lr", 1e-5, 1.0, scale::log}, real{"dropout", 0.0, 0.9}};
+    return tune(optimizer, chosen, run::with_model(network, {.setters = {{.name = "dropout", .set = [&](double to) {
+                                                                            if (throws) throw std::runtime_error("no");
+                                                                            dropout = to;
+                                                                          }}}}));
+  };
+  small_network network;
+  auto const optimizer = adam(network.parameters());
+  torch_tuner tuner = make(network, *optimizer);
+  for (int i = 0; i < 200; ++i) tuner.on_step_end(train_step(network, *optimizer));
+  tuner.save(store);
+
+  small_network other;
+  auto const beside = adam(other.parameters());
+  torch_tuner fresh = make(other, *beside);
+  std::vector<at::Tensor> const before = weights(other);
+  throws = true;
+  CHECK_THROWS_AS(fresh.resume(*store.read()), std::runtime_error);
+  CHECK(same_bits(weights(other), before));
+  throws = false;
+  fresh.resume(*store.read());
+  CHECK(same_bits(weights(other), weights(network)));
+  CHECK(dropout == tuner.applied()[1]);
+}
+
+TEST_CASE("bytes of a checkpoint changed at random never crash a resume") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  run original(adam);
+  original.steps(100);
+  original.tuner.save(store);
+  std::mt19937_64 random(3);
+  checkpoint const kept = *store.read();
+  for (int attempt = 0; attempt < 150; ++attempt) {
+    std::vector<checkpoint_part> hostile(kept.parts().begin(), kept.parts().end());
+    auto& bytes = hostile[random() % hostile.size()].bytes;
+    for (int i = 0; i < 4; ++i) bytes[random() % bytes.size()] = static_cast<std::byte>(random());
+    run other(adam);
+    try {
+      other.tuner.resume(checkpoint("hostile", hostile));
+      other.steps(20);
+    } catch (error const&) {
+    }
+  }
+}
