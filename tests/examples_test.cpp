@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -182,4 +183,45 @@ TEST_CASE("a missing or foreign data file is a clear error") {
   auto const foreign = small_main_job({"--data", data.path().string()});
   CHECK(foreign.code == 1);
   CHECK_THAT(foreign.errors, ContainsSubstring("train-images-idx3-ubyte") && ContainsSubstring("begins with bytes"));
+}
+
+TEST_CASE("a main job that was ended goes on from its checkpoints, and ends where an unbroken one does") {
+  test::folder const place;
+  auto const rows = [](std::string const& output) {
+    std::string found;
+    std::istringstream lines(output);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find("| left alone |") != line.npos || line.find("| tuned ") != line.npos)
+        found += line.substr(0, line.rfind('|')) + "\n";  // without the seconds
+    }
+    return found;
+  };
+  std::vector<std::string> const flags{"--epochs", "2", "--start-lr", "1e-5", "--journal", place / "j"};
+  auto const with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), flags.begin(), flags.end());
+    return more;
+  };
+  std::string const kept = place / "kept";
+  auto const unbroken = small_main_job(with({"--checkpoint", place / "whole"}));
+  REQUIRE(unbroken.code == 0);
+  auto const ended = small_main_job(with({"--checkpoint", kept, "--checkpoint-every", "5"}), "1/2", SIGINT);
+  CHECK(ended.code == 128 + SIGINT);
+  auto const resumed = small_main_job(with({"--checkpoint", kept, "--resume"}));
+  INFO(resumed.output);
+  CHECK(resumed.code == 0);
+  CHECK_THAT(resumed.output, ContainsSubstring("resumed at step"));
+  CHECK(count(rows(unbroken.output), "\n") == 2);
+  CHECK(rows(resumed.output) == rows(unbroken.output));
+
+  auto const other = small_main_job(
+      {"--epochs", "3", "--start-lr", "1e-5", "--journal", place / "j", "--checkpoint", kept, "--resume"});
+  CHECK(other.code == 1);
+  CHECK_THAT(other.errors, ContainsSubstring("other --images, --batch or --epochs"));
+  std::filesystem::path const newest = std::filesystem::path(kept) / "adam-1e-05-tuned.checkpoint";
+  std::filesystem::resize_file(newest, std::filesystem::file_size(newest) / 2);
+  auto const damaged = small_main_job(with({"--checkpoint", kept, "--resume"}));
+  CHECK(damaged.code == 1);
+  CHECK_THAT(damaged.errors, ContainsSubstring("is whole"));
+  CHECK(small_main_job(with({"--checkpoint", kept, "--resume-previous"})).code == 0);
+  CHECK(small_main_job(with({"--resume"})).code == 2);
 }

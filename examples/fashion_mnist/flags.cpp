@@ -43,6 +43,16 @@ flags read_flags(int count, char** words) {
   option("--data", chosen.data, "FOLDER", "The four idx files (/usr/share/datasets/fashion-mnist)");
   option("--journal", chosen.journal, "FOLDER",
          "Where to write a journal of each tuned run, in JSON Lines (build/results)");
+  auto* const kept = option("--checkpoint", chosen.checkpoint, "FOLDER",
+                            "Where to keep each run, so that it can resume after a kill (nowhere)");
+  option("--checkpoint-every", chosen.checkpoint_every, "N", "Steps between checkpoints (one per epoch)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->needs(kept);
+  auto* const resume = app.add_flag("--resume", chosen.resume, "Go on from the newest checkpoints, if there are any");
+  auto* const previous =
+      app.add_flag("--resume-previous", chosen.resume_previous, "The same from the checkpoints before them");
+  resume->needs(kept)->excludes(previous);
+  previous->needs(kept);
   option("--threads", chosen.threads, "N", "Threads of LibTorch, for each of the two runs that go on side by side (1)")
       ->check(CLI::Range(1, 1024));
   try {

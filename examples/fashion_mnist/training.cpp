@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
+#include <format>
+#include <limits>
 #include <optional>
 #include <random>
 #include <span>
@@ -15,6 +16,7 @@
 
 #include "network.hpp"
 #include "optimizer.hpp"
+#include "place.hpp"
 
 import autotunenet;
 import autotunenet.journal;
@@ -73,19 +75,77 @@ struct training::state {
   std::optional<autotunenet::journal> journal;
   std::optional<autotunenet::observers> watching;
   std::optional<autotunenet::torch_tuner> tuner;
-  std::mt19937_64 shuffling;
-  standing at;
+  place where;
+  std::optional<autotunenet::checkpoint_store> kept;
+  std::size_t steps = 0;
+  std::size_t resumed_at = 0;
+  std::string trouble;
 
-  state(plan p, split const& data)
+  state(plan p, split const& data, resume_from from)
       : what(std::move(p)),
         training_set(data.training),
         validation_set(data.validation),
         test_set(data.test),
         trained(seeded_network(what.seed)),
         optimizer(make_optimizer(what.optimizer, trained.parameters(), what.start_rate)),
-        shuffling(what.seed) {
+        where{.shuffling = std::mt19937_64(what.seed), .at = {}} {
     if (what.tuned) tune();
-    at.rate = rate();
+    where.at.rate = rate();
+    if (what.checkpoint.empty()) return;
+    kept.emplace(what.checkpoint);
+    if (from == resume_from::nothing) return;
+    auto const found = from == resume_from::newest ? kept->read() : kept->read_previous();
+    if (found) resume(*found);
+  }
+
+  // What the loop keeps itself goes with the tuner; a run that is left alone has a snapshot in its stead.
+  void save() {
+    if (!kept) return;
+    try {
+      std::vector<autotunenet::checkpoint_part> own{{"loop", autotunenet::save(*this)}};
+      if (tuner) {
+        tuner->save(*kept, own);
+      } else {
+        autotunenet::training_snapshot now;
+        now.save(trained, *optimizer);
+        autotunenet::archive out;
+        now.fields(out, trained, *optimizer);
+        own.push_back({"training", {out.bytes().begin(), out.bytes().end()}});
+        kept->write(own);
+      }
+      trouble.clear();
+    } catch (autotunenet::checkpoint_error const& why) {
+      trouble = why.what();
+    }
+  }
+
+  void resume(autotunenet::checkpoint const& from) {
+    if (tuner) {
+      tuner->resume(from);
+    } else {
+      autotunenet::training_snapshot then;
+      autotunenet::archive in(from["training"]);
+      then.fields(in, trained, *optimizer);
+      then.restore(*optimizer);
+    }
+    try {
+      autotunenet::load(*this, from["loop"]);
+    } catch (autotunenet::checkpoint_error const& why) {
+      throw autotunenet::checkpoint_error(std::format("checkpoint {}: {}", from.name(), why.what()));
+    }
+    resumed_at = steps;
+  }
+
+  void fields(autotunenet::archive& a) {
+    a.section("fashion_mnist");
+    std::size_t images = what.images, batch = what.batch, epochs = what.epochs;
+    a(images)(batch)(epochs);
+    if (images != what.images || batch != what.batch || epochs != what.epochs)
+      autotunenet::archive::refuse("is of a run with other --images, --batch or --epochs");
+    a(steps)(where);
+    a(seen);
+    if (!where.order.empty() && where.order.size() != static_cast<std::size_t>(training_set.labels.size(0)))
+      autotunenet::archive::refuse("is of a run on other images");
   }
 
   void tune() {
@@ -100,8 +160,10 @@ struct training::state {
       journal.emplace(what.journal, *chosen.parameters, autotunenet::journal_options{.seed = chosen.tuning.seed});
       watching.emplace(seen, *journal);
     }
-    tuner.emplace(*optimizer, std::move(pipeline) | autotunenet::watch(*watching),
-                  autotunenet::torch_options{.model = &trained, .objective = chosen.tuning.objective});
+    autotunenet::torch_options options{.model = &trained, .objective = chosen.tuning.objective};
+    // A budget is measured in time, which a resumed run has spent otherwise.
+    if (!what.checkpoint.empty()) options.snapshot_budget = std::numeric_limits<double>::infinity();
+    tuner.emplace(*optimizer, std::move(pipeline) | autotunenet::watch(*watching), options);
   }
 
   double rate() const { return optimizer->param_groups().front().options().get_lr(); }
@@ -114,35 +176,37 @@ struct training::state {
     optimizer->step();
     double const value = loss.item<double>();
     if (tuner) tuner->on_step_end(value);
+    ++steps;
     return value;
   }
 };
 
-training::training(plan what, split const& data) : state_(std::make_unique<state>(std::move(what), data)) {}
+training::training(plan what, split const& data, resume_from where)
+    : state_(std::make_unique<state>(std::move(what), data, where)) {}
 training::~training() = default;
 
 bool training::epoch(on_batch const& shown, std::stop_token stop) {
   state& run = *state_;
+  place& in = run.where;
   auto const began = std::chrono::steady_clock::now();
   auto const images = static_cast<std::size_t>(run.training_set.labels.size(0));
-  std::vector<std::int64_t> order(images);
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::ranges::shuffle(order, run.shuffling);
+  if (in.done == 0) in.begin_epoch(images);
 
-  double sum = 0.0;
-  std::size_t done = 0;
-  while (done < images && !stop.stop_requested()) {
-    std::size_t const next = std::min(run.what.batch, images - done);
-    double const loss = run.step(torch::tensor(at::ArrayRef<std::int64_t>(order.data() + done, next)));
-    sum += loss * static_cast<double>(next);
-    done += next;
-    if (shown) shown(static_cast<double>(done) / static_cast<double>(images), loss, run.rate());
+  std::size_t const every = run.what.checkpoint_every;
+  while (in.done < images && !stop.stop_requested()) {
+    std::size_t const next = std::min(run.what.batch, images - in.done);
+    double const loss = run.step(torch::tensor(at::ArrayRef<std::int64_t>(in.order.data() + in.done, next)));
+    in.sum += loss * static_cast<double>(next);
+    in.done += next;
+    if (shown) shown(static_cast<double>(in.done) / static_cast<double>(images), loss, run.rate());
+    if (every > 0 && run.steps % every == 0 && in.done < images) run.save();
   }
 
-  standing& at = run.at;
-  if (done > 0) at.training_loss = sum / static_cast<double>(done);
+  standing& at = in.at;
+  if (in.done > 0) at.training_loss = in.sum / static_cast<double>(in.done);
   verdict const now = judge(run.trained, run.validation_set);
-  if (run.tuner && done == images) {
+  bool const whole = in.done == images;
+  if (run.tuner && whole) {
     run.tuner->on_epoch_end(at.training_loss);
     bool const grows = run.chosen.tuning.direction == autotunenet::goal::maximize;
     run.tuner->on_validation_end(grows ? now.accuracy : now.loss);
@@ -153,12 +217,17 @@ bool training::epoch(on_batch const& shown, std::stop_token stop) {
   at.happenings = run.seen.take();
   at.rollbacks = run.seen.rollbacks();
   at.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  if (done < images) return false;
-  ++at.epochs;
-  return true;
+  if (whole) {
+    ++at.epochs;
+    in.done = 0;
+  }
+  run.save();
+  return whole;
 }
 
-standing const& training::now() const noexcept { return state_->at; }
+std::size_t training::resumed_at() const noexcept { return state_->resumed_at; }
+std::string const& training::trouble() const noexcept { return state_->trouble; }
+standing const& training::now() const noexcept { return state_->where.at; }
 double training::test_accuracy() { return judge(state_->trained, state_->test_set).accuracy; }
 
 }  // namespace fashion

@@ -65,6 +65,7 @@ class happenings final : public observer {
     recent_ = back_offs_ = clamps_ = failures_ = 0;
     return text;
   }
+  void fields(archive& a) { a(events_)(rollbacks_)(recent_)(back_offs_)(clamps_)(failures_); }
   /// Since the beginning.
   std::size_t rollbacks() const noexcept { return rollbacks_; }
 
