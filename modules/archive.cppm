@@ -80,7 +80,7 @@ class archive {
   template <std::integral T>
   archive& below(T& value, std::size_t limit) {
     (*this)(value);
-    if (reading_ && !std::cmp_less(value, limit))
+    if (reading_ && (std::cmp_less(value, 0) || !std::cmp_less(value, limit)))
       refuse(std::format("holds the number {} where it must be below {}", value, limit));
     return *this;
   }
