@@ -53,6 +53,8 @@ std::string_view to_string(event one) noexcept {
       return "became good";
     case event::rebased:
       return "rebased";
+    case event::only_worse:
+      return "only worse since the start: is the direction right?";
   }
   return "several";
 }

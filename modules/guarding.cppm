@@ -67,6 +67,7 @@ struct guarding {
   regression_test test;
   last_good good;
   recovery care;
+  direction_check direction;
 };
 
 guarding::guarding(guard_options const& given)
@@ -147,6 +148,7 @@ void guarding::end_trial(suggestion const& wanted) {
   follow(wanted);
   test.begin_afresh();
   care.begin_afresh();
+  direction = {};
   settling.begin_afresh();
   good.drop_candidate();
 }
@@ -194,6 +196,7 @@ void guarding::judge(observation const& seen, observation& inward) {
     return;
   }
   verdict const now = settle_in(test.observe(seen.metric, seen.noise));
+  if (test.measured()) direction.observe(test.level());
   if (now == verdict::regressed) news |= event::regressed;
   auto const [events, state] = good.observe(now, ran, out.values.space(), seen.restorable);
   news |= events;
@@ -205,6 +208,7 @@ void guarding::judge(observation const& seen, observation& inward) {
   if (care.metric_moved(now)) {
     test.rebase();
     news |= event::rebased;
+    if (direction.suspicious(test.level(), test.level_error())) news |= event::only_worse;
   } else if (!was_cooling && care.exhausted(now)) {
     inward.result = outcome::failed;
     choose_remedy(seen.restorable);
@@ -251,7 +255,7 @@ void guarding::fields(archive& a) {
   of_this_space(target, !remedy);
   of_this_space(good.values, true);
   of_this_space(good.candidate, true);
-  a(settling)(test)(good)(care);
+  a(settling)(test)(good)(care)(direction);
   if (step) a(*step);
 }
 

@@ -54,6 +54,32 @@ struct recovery {
   }
 };
 
+/// Suspects a metric whose direction was given the wrong way round: it leaves its first level for the worse, has never
+/// been better, and its level had to be accepted anew more than once because no remedy helped.
+struct direction_check {
+  bool begun = false;
+  double first = 0.0;
+  double lowest = 0.0;
+  std::size_t rebased = 0;
+  bool told = false;
+
+  void fields(archive& a) { a(begun)(first)(lowest)(rebased)(told); }
+
+  /// The smoothed metric after each observation.
+  inline void observe(double level) noexcept {
+    if (!begun) first = lowest = level;
+    begun = true;
+    lowest = level < lowest ? level : lowest;
+  }
+  /// The level was accepted anew; whether that gives reason to ask. At most once in a run.
+  /// @param error standard error of the smoothed metric
+  inline bool suspicious(double level, double error) noexcept {
+    bool const only_worse = lowest >= first - 2.0 * error && level > first + 4.0 * error;
+    rebased = only_worse ? rebased + 1 : 0;
+    return !told && (told = rebased >= 2);
+  }
+};
+
 /// Warm-up by observations and by a gate on the smoothed metric that opens once.
 struct warm_up {
   std::size_t observations;

@@ -112,6 +112,12 @@ class regression_test {
     return lost > 0.0 && lost > allowance(told_noise) ? verdict::regressed : verdict::healthy;
   }
 
+  inline bool measured() const noexcept { return mean_.full(); }
+  /// The smoothed metric and its standard error. @pre measured()
+  inline double level() const noexcept { return mean_.mean(); }
+  inline double level_error() const noexcept {
+    return noise_.standard_deviation() / std::sqrt(static_cast<double>(limits_.window));
+  }
   /// Whether there is a smoothed metric, at most as large as `limit`.
   inline bool reached(double limit) const noexcept { return mean_.full() && mean_.mean() <= limit; }
 

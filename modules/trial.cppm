@@ -41,6 +41,8 @@ enum class event : std::uint16_t {
   failed = 1 << 9,        ///< the last stretch failed: NaN, infinity, or an exception in user code
   became_good = 1 << 10,  ///< a configuration survived patience and is the new rollback target
   rebased = 1 << 11,      ///< rollbacks did not help: the metric itself has moved, and is judged from its new level
+  /// Since the start the metric has only become worse, whatever was tried: it may be one that should go the other way.
+  only_worse = 1 << 12,
 };
 
 constexpr event operator|(event a, event b) noexcept {
@@ -109,7 +111,7 @@ struct observation {
   /// How much of the run the stretch took, in the unit of every horizon: one observation, unless several were merged.
   /// 0: no time passed, as where trouble shows between two observations.
   double steps = 1.0;
-  bool restorable = false;            ///< the trainer carries out `suggestion::state`
+  bool restorable = false;  ///< the trainer carries out `suggestion::state`
   /// What ran was chosen outside the tuner, and is where it should go on from: the end of a reversible trial.
   bool relocated = false;
   reach within{};
