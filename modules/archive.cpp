@@ -30,14 +30,29 @@ std::string description(categorical const& p) {
 
 }  // namespace
 
-archive& archive::operator()(configuration& values) {
-  std::vector<double> native(values.values().begin(), values.values().end());
-  same_size(native);
-  if (!reading_ || native.empty()) return *this;
-  for (std::size_t i = 0; i < native.size(); ++i) {
-    if (!values.space().contains(i, native[i])) refuse("holds a configuration outside the bounds of its search space");
+void archive::section(std::string_view name) {
+  std::size_t const size = length(name.size(), 1);
+  if (!reading_) {
+    block(const_cast<char*>(name.data()), size);  // only read from
+    return;
   }
-  values.assign(native);
+  auto const* const found = reinterpret_cast<char const*>(from_.data() + at_);
+  at_ += size;
+  if (std::string_view(found, size) != name)
+    refuse(std::format("holds \"{}\" where \"{}\" belongs", printable({found, size}), name));
+}
+
+archive& archive::operator()(configuration& values) {
+  std::uint64_t size = values.size();
+  (*this)(size);
+  if (size != values.size()) refuse(std::format("holds {} values where {} belong", size, values.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    double native = values[i];
+    (*this)(native);
+    if (!reading_) continue;
+    if (!values.space().contains(i, native)) refuse("holds a configuration outside the bounds of its search space");
+    values.assign(i, native);
+  }
   return *this;
 }
 

@@ -30,10 +30,10 @@ class bounded_step {
   inline reach within() const noexcept { return {lower_unit_, upper_unit_}; }
 
   void fields(archive& a) {
-    std::vector<double> center = center_;
-    a(center);
-    if (!center.empty() && center.size() != lower_.size()) archive::refuse("holds values of another search space");
-    if (a.reading() && !center.empty()) around(center);
+    a(center_);
+    if (!center_.empty() && center_.size() != lower_.size()) archive::refuse("holds values of another search space");
+    if (!a.reading()) return;
+    for (std::size_t i = 0; i < center_.size(); ++i) reckon(i, center_[i]);
   }
 
  private:

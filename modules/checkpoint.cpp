@@ -37,31 +37,30 @@ std::uint64_t checksum(std::span<std::byte const> bytes) {
   return sum;
 }
 
-/// A pipeline and its space as one object.
-struct whole_pipeline {
-  suggestions& pipeline;
-  void fields(archive& a) {
-    a.section("pipeline");
-    suggestion const* const pending = pipeline.poll();
-    bool with_space = pending != nullptr && !pending->values.empty();
-    bool const with_space_here = with_space;
-    a(with_space);
-    if (with_space && with_space_here) a.same(pending->values.space());
-    if (with_space && !with_space_here) archive::refuse("is of a pipeline that goes on; this one has finished");
-    a(pipeline);
-  }
-};
+/// What stands before a pipeline: its space.
+void fields_of_space(archive& a, suggestions& pipeline) {
+  a.section("pipeline");
+  suggestion const* const pending = pipeline.poll();
+  bool const with_space_here = pending != nullptr && !pending->values.empty();
+  bool with_space = with_space_here;
+  a(with_space);
+  if (with_space && with_space_here) a.same(pending->values.space());
+  if (with_space && !with_space_here) archive::refuse("is of a pipeline that goes on; this one has finished");
+}
 
 }  // namespace
 
 std::vector<std::byte> save(suggestions& pipeline) {
-  whole_pipeline all{pipeline};
-  return save<whole_pipeline>(all);
+  archive out;
+  fields_of_space(out, pipeline);
+  out(pipeline);
+  return {out.bytes().begin(), out.bytes().end()};
 }
 
 void load(suggestions& pipeline, std::span<std::byte const> bytes) {
-  whole_pipeline all{pipeline};
-  load<whole_pipeline>(all, bytes);
+  archive in(bytes);
+  fields_of_space(in, pipeline);
+  load<suggestions>(pipeline, bytes.subspan(in.position()));
 }
 
 bool checkpoint::contains(std::string_view part) const noexcept {

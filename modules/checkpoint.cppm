@@ -28,13 +28,14 @@ std::vector<std::byte> save(Object& object) {
 /// the object is as it was then.
 template <archivable Object>
 void load(Object& object, std::span<std::byte const> bytes) {
-  std::vector<std::byte> const before = save(object);
+  archive before;
+  before(object);
   try {
     archive in(bytes);
     in(object);
     if (!in.at_end()) archive::refuse("goes on after its end");
   } catch (...) {
-    archive back(before);
+    archive back(before.bytes());
     back(object);
     throw;
   }

@@ -38,6 +38,7 @@ class settings_error : public invalid_option {
 /// Reads settings from TOML text; `name` stands for the file in error messages. Sections and keys come in any order;
 /// what is not there has its default; parameters are declared in the order of the text. Throws `settings_error` for
 /// everything that does not have its place, its type and its limits, and for text of more than 1 MiB.
+/// (Where memory runs out while toml++ parses, toml++ ends the program.)
 settings parse_settings(std::string_view text, std::string_view name = "settings");
 
 /// The same from a file.
