@@ -63,6 +63,10 @@ struct journal_limits {
 /// passed over. Throws `journal_error`, with the line, for anything else that is not a journal, or beyond the limits.
 journal_contents read_journal(std::filesystem::path const& file, journal_limits const& limits = {});
 
+/// What a new run can begin from, for `make_pipeline`. Of steps that were done again, after a resume from a checkpoint,
+/// the last time counts. The run's horizon is what the metadata says under "horizon", else the number of its steps.
+earlier_run earlier_run_from(journal_contents const&);
+
 /// Its first line alone.
 journal_header read_journal_header(std::filesystem::path const& file);
 

@@ -7,6 +7,7 @@ export import :bayesian;
 export import :branch_test;
 export import :checkpoint;
 export import :describe;
+export import :earlier_run;
 export import :error;
 export import :every;
 export import :gaussian_process;

@@ -69,6 +69,7 @@ class bayesian_tuner {
     region_.memory = static_cast<std::size_t>(std::clamp(options.half_life, 8.0, 4096.0));
     next_.values = options.start.empty() ? space_.center() : options.start;
     space_.to_unit(next_.values.values(), incumbent_);
+    recall(options.earlier, options.half_life);
   }
 
   suggestion const& ask() {
@@ -127,6 +128,42 @@ class bayesian_tuner {
     credit_.forget_baseline();
     recovering_ = true;
     skipped_steps_ = 0.0;
+  }
+
+  /// Neighbours in what is kept were not neighbours in that run, so none are chained.
+  void recall(std::span<earlier_stretch const> earlier, double half_life) {
+    if (earlier.empty()) return;
+    std::size_t const most = surrogate_.capacity() / 2;
+    std::size_t const stride = (earlier.size() + most - 1) / most;
+    time_ = -static_cast<double>(earlier.size() / stride + 1) - std::min(half_life, 1e6);
+    for (std::size_t i = 0; i < earlier.size(); ++i) {
+      earlier_stretch const& then = earlier[i];
+      check_size(then.applied.size());
+      observation const seen{.metric = then.metric, .result = then.result};
+      bool const kept = i % stride == 0;
+      if (kept) time_ += 1.0;
+      space_.to_unit(then.applied, applied_);
+      if (seen.bad()) {
+        if (kept) learn({.value = credit_.failure().value});
+        credit_.forget_baseline();
+      } else if (seen.usable() && (then.relocated || !credit_.has_baseline())) {
+        credit_.baseline(then.metric, then.noise);
+      } else if (seen.usable()) {
+        set_step();
+        detail::improvement::reward const reward = credit_.of(then.metric, then.noise, std::max(then.steps, 1.0));
+        if (kept) learn({.value = reward.value, .noise = reward.noise, .step = step_, .metrics = 2});
+      }
+      before_ = applied_;
+    }
+    // Another run improves by other amounts.
+    credit_ = {};
+    time_ = 0.0;
+  }
+
+  void check_size(std::size_t values) const {
+    if (values == space_.size()) return;
+    throw invalid_option(std::format(
+        "bayesian: earlier holds a stretch of {} values; the search space has {} parameters", values, space_.size()));
   }
 
   /// What ran while nothing was measured shares the next improvement, if it was the same configuration all along.

@@ -2,9 +2,11 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <vector>
 
 export module autotunenet:bayesian;
 
+import :earlier_run;
 import :generator;
 import :search_space;
 
@@ -21,6 +23,9 @@ struct bayesian_options {
   /// How sure the surrogate must be, in standard deviations, that another configuration is better before it moves
   /// there; 0 follows the mean.
   double caution = 0.75;
+  /// What an earlier run was told, in this search space: the surrogate begins with it, discounted. At most half of the
+  /// window, spread evenly over that run, as if its end lay one half-life back.
+  std::vector<earlier_stretch> earlier{};
 };
 
 /// The default tuner: Bayesian optimization by a time-varying Gaussian process of what each configuration was worth.

@@ -19,7 +19,7 @@ namespace {
 constexpr double rise = 0.02;
 
 suggestions make_tuner(settings const& given, search_space const& space, configuration start,
-                       std::pmr::memory_resource* memory) {
+                       std::vector<earlier_stretch> earlier, std::pmr::memory_resource* memory) {
   std::uint64_t const seed = given.tuning.seed;
   switch (given.tuning.tuner) {
     case tuner_kind::tpe:
@@ -29,7 +29,21 @@ suggestions make_tuner(settings const& given, search_space const& space, configu
     case tuner_kind::bayesian:
       break;
   }
-  return bayesian(space, {.seed = seed, .start = std::move(start)}, memory);
+  return bayesian(space, {.seed = seed, .start = std::move(start), .earlier = std::move(earlier)}, memory);
+}
+
+/// What the pipeline begins with: the given start, else the center of the space.
+configuration checked_start(settings const& given, configuration start) {
+  check(given);
+  if (!given.parameters && start.empty()) {
+    throw invalid_option(
+        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
+  }
+  if (start.empty()) return given.parameters->center();
+  if (given.parameters && !(start.space() == *given.parameters)) {
+    throw invalid_option("the configuration to start with belongs to another search space than [parameters]");
+  }
+  return start;
 }
 
 /// The real parameters that a name means: "lr" means itself, or "group0.lr" and the others.
@@ -43,34 +57,29 @@ std::vector<real const*> meant_by(std::string const& name, search_space const& s
   return found;
 }
 
-}  // namespace
-
-suggestions make_pipeline(settings const& given, configuration start, std::pmr::memory_resource* memory) {
-  check(given);
-  if (!given.parameters && start.empty()) {
-    throw invalid_option(
-        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
-  }
-  search_space const space = given.parameters ? *given.parameters : start.space();
-  if (start.empty()) start = space.center();
-  if (!(start.space() == space)) {
-    throw invalid_option("the configuration to start with belongs to another search space than [parameters]");
-  }
-
-  tuning_settings const& t = given.tuning;
-  auto const rates = meant_by(t.learning_rate, space);
-  suggestions made = make_tuner(given, space, std::move(start), memory);
+/// The stages between what is observed and what a tuner is told.
+suggestions summarised(suggestions made, settings const& given, std::vector<real const*> const& rates,
+                       std::size_t horizon, std::pmr::memory_resource* memory) {
   if (std::size_t const stride = tuning_stride(given); stride > 1) made = std::move(made) | every(stride, memory);
   if (given.metrics.smoothing_window > 1) {
     made =
         std::move(made) | smooth({.window = given.metrics.smoothing_window, .kind = given.metrics.smoothing}, memory);
   }
-  if (t.anneal != annealing::none) {
-    for (real const* rate : rates) {
-      made = std::move(made) |
-             anneal({.parameter = rate->name, .horizon = t.horizon, .shape = t.anneal, .rise = rise}, memory);
-    }
+  if (given.tuning.anneal == annealing::none) return made;
+  for (real const* rate : rates) {
+    made = std::move(made) |
+           anneal({.parameter = rate->name, .horizon = horizon, .shape = given.tuning.anneal, .rise = rise}, memory);
   }
+  return made;
+}
+
+suggestions build(settings const& given, configuration start, std::vector<earlier_stretch> earlier,
+                  std::pmr::memory_resource* memory) {
+  search_space const space = start.space();
+  tuning_settings const& t = given.tuning;
+  auto const rates = meant_by(t.learning_rate, space);
+  suggestions made = make_tuner(given, space, std::move(start), std::move(earlier), memory);
+  made = summarised(std::move(made), given, rates, t.horizon, memory);
   bool const sweep = t.range_test && (t.horizon > 0 || t.objective == hook::step);
   if (sweep && rates.size() == 1 && rates.front()->spacing == scale::log) {
     made = std::move(made) | branch_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory) |
@@ -79,6 +88,61 @@ suggestions make_pipeline(settings const& given, configuration start, std::pmr::
   made = std::move(made) | guard(guard_from(given), memory);
   if (t.direction == goal::maximize) made = std::move(made) | maximize(memory);
   return made;
+}
+
+/// A tuner that only listens.
+struct listener {
+  std::vector<earlier_stretch>* heard;
+  suggestion pending;
+
+  suggestion const& ask() {
+    ++pending.number;
+    return pending;
+  }
+  void tell(observation const& seen) {
+    heard->push_back({.applied = {seen.applied.begin(), seen.applied.end()},
+                      .metric = seen.metric,
+                      .result = seen.result,
+                      .noise = seen.noise,
+                      .steps = seen.steps,
+                      .relocated = seen.relocated});
+  }
+};
+
+}  // namespace
+
+suggestions make_pipeline(settings const& given, configuration start, std::pmr::memory_resource* memory) {
+  return build(given, checked_start(given, std::move(start)), {}, memory);
+}
+
+suggestions make_pipeline(settings const& given, configuration start, earlier_run const& earlier,
+                          std::pmr::memory_resource* memory) {
+  start = checked_start(given, std::move(start));
+  if (given.tuning.tuner != tuner_kind::bayesian) {
+    throw invalid_option("[tuning] tuner: only \"bayesian\" can begin with what an earlier run learned");
+  }
+  return build(given, start, stretches(given, start, earlier), memory);
+}
+
+std::vector<earlier_stretch> stretches(settings const& given, configuration const& start, earlier_run const& earlier) {
+  check(given);
+  std::vector<earlier_stretch> heard;
+  std::size_t const horizon = given.tuning.horizon == 0 ? 0
+                              : earlier.horizon > 0     ? earlier.horizon
+                                                        : earlier.steps.size();
+  suggestions made = summarised(drive(listener{&heard, {.values = start}}), given,
+                                meant_by(given.tuning.learning_rate, start.space()), horizon, nullptr);
+  if (given.tuning.direction == goal::maximize) made = std::move(made) | maximize();
+  for (earlier_stretch const& then : translate(earlier, start)) {
+    made.ask();
+    made.tell({.metric = then.metric,
+               .result = then.result,
+               .applied = then.applied,
+               .noise = then.noise,
+               .steps = then.steps,
+               .relocated = then.relocated});
+  }
+  return heard;
 }
 
 }  // namespace autotunenet

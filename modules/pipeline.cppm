@@ -1,8 +1,10 @@
 module;
 #include <memory_resource>
+#include <vector>
 
 export module autotunenet:pipeline;
 
+import :earlier_run;
 import :generator;
 import :search_space;
 import :settings;
@@ -19,5 +21,15 @@ export namespace autotunenet {
 /// Throws `invalid_option`: settings that `check` refuses, settings without parameters where `start` has none either,
 /// and a start of another space.
 suggestions make_pipeline(settings const&, configuration start = {}, std::pmr::memory_resource* memory = nullptr);
+
+/// The same, where the tuner begins with what an earlier run learned, discounted: a warm start. The settings are taken
+/// to have been the earlier run's too, apart from its horizon. Throws also as `translate`, and where the tuner is not
+/// `tuner_kind::bayesian`, the only one that weighs evidence by its age.
+suggestions make_pipeline(settings const&, configuration start, earlier_run const& earlier,
+                          std::pmr::memory_resource* memory = nullptr);
+
+/// What the tuner of such a pipeline would have been told of an earlier run: for `bayesian_options::earlier`, where a
+/// pipeline is put together by hand. Throws as `translate`.
+std::vector<earlier_stretch> stretches(settings const&, configuration const& start, earlier_run const& earlier);
 
 }  // namespace autotunenet

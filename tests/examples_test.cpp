@@ -101,6 +101,22 @@ TEST_CASE("the same seed gives the same epochs and the same table") {
   CHECK(without_seconds(first.output) == without_seconds(second.output));
 }
 
+TEST_CASE("the main job begins from the journal of an earlier run, and refuses what is none") {
+  test::folder const journals;
+  std::vector<std::string> flags{"--epochs", "2", "--start-lr", "1e-1", "--journal", journals.path().string()};
+  REQUIRE(small_main_job(flags).code == 0);
+  flags.insert(flags.end(), {"--warm-start", files_in(journals.path()).front().string()});
+  auto const warm = small_main_job(flags);
+  INFO(warm.output << warm.errors);
+  CHECK(warm.code == 0);
+  CHECK(count(warm.output, "| tuned      |") == 1);
+
+  flags.back() = sources + "/examples/autotune.toml";
+  auto const refused = small_main_job(flags);
+  CHECK(refused.code == 1);
+  CHECK(count(refused.errors, "autotune.toml:1: ") == 1);
+}
+
 TEST_CASE("the journal of the main job is whole after Ctrl-C, and the table shows what there is") {
   for (int const signal : {SIGINT, SIGTERM}) {
     test::folder const journals;

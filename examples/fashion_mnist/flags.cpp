@@ -43,6 +43,8 @@ flags read_flags(int count, char** words) {
   option("--data", chosen.data, "FOLDER", "The four idx files (/usr/share/datasets/fashion-mnist)");
   option("--journal", chosen.journal, "FOLDER",
          "Where to write a journal of each tuned run, in JSON Lines (build/results)");
+  option("--warm-start", chosen.earlier, "FILE", "The journal of an earlier run, for the tuner to begin with (none)")
+      ->check(CLI::ExistingFile);
   auto* const kept = option("--checkpoint", chosen.checkpoint, "FOLDER",
                             "Where to keep each run, so that it can resume after a kill (nowhere)");
   option("--checkpoint-every", chosen.checkpoint_every, "N", "Steps between checkpoints (one per epoch)")

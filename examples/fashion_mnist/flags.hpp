@@ -19,6 +19,7 @@ struct flags {
   std::uint64_t seed = 1;
   std::filesystem::path settings;
   std::filesystem::path journal = AUTOTUNENET_RESULTS;
+  std::filesystem::path earlier;     ///< journal to begin with; empty: none
   std::filesystem::path checkpoint;  ///< folder; empty: none are kept
   std::size_t checkpoint_every = 0;
   bool resume = false;

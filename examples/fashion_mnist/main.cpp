@@ -45,6 +45,7 @@ plan plan_for(flags const& chosen, double start_rate, bool tuned) {
             .tuned = tuned,
             .settings = {},
             .journal = {},
+            .earlier = {},
             .checkpoint = {},
             .checkpoint_every = chosen.checkpoint_every};
   if (!chosen.checkpoint.empty()) {
@@ -53,6 +54,7 @@ plan plan_for(flags const& chosen, double start_rate, bool tuned) {
   }
   if (tuned) {
     what.settings = chosen.settings;
+    what.earlier = chosen.earlier;
     what.journal = journal_for(chosen, start_rate);
   }
   return what;

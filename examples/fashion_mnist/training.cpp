@@ -11,6 +11,7 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -153,11 +154,16 @@ struct training::state {
     chosen =
         settings_for(what.settings, what.start_rate, what.epochs, (images + what.batch - 1) / what.batch, what.seed);
     auto const start = autotunenet::current_values(*optimizer, *chosen.parameters);
-    auto pipeline = autotunenet::make_pipeline(chosen, start);
+    auto pipeline = what.earlier.empty()
+                        ? autotunenet::make_pipeline(chosen, start)
+                        : autotunenet::make_pipeline(
+                              chosen, start, autotunenet::earlier_run_from(autotunenet::read_journal(what.earlier)));
     if (what.journal.empty()) {
       watching.emplace(seen);
     } else {
-      journal.emplace(what.journal, *chosen.parameters, autotunenet::journal_options{.seed = chosen.tuning.seed});
+      journal.emplace(what.journal, *chosen.parameters,
+                      autotunenet::journal_options{.seed = chosen.tuning.seed,
+                                                   .metadata = {{"horizon", std::to_string(chosen.tuning.horizon)}}});
       watching.emplace(seen, *journal);
     }
     autotunenet::torch_options options{.model = &trained, .objective = chosen.tuning.objective};

@@ -24,6 +24,7 @@ struct plan {
   bool tuned = false;
   std::filesystem::path settings;    ///< empty: built in
   std::filesystem::path journal;     ///< empty: none
+  std::filesystem::path earlier;     ///< journal of an earlier run; empty: none
   std::filesystem::path checkpoint;  ///< empty: none
   std::size_t checkpoint_every = 0;  ///< steps; 0: once per epoch
 };

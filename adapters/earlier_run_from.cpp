@@ -1,0 +1,36 @@
+module;
+#include <charconv>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+module autotunenet.journal;
+
+namespace autotunenet {
+
+earlier_run earlier_run_from(journal_contents const& journal) {
+  earlier_run made{.space = journal.header.space};
+  for (auto const& [name, value] : journal.header.metadata) {
+    if (name == "horizon") std::from_chars(value.data(), value.data() + value.size(), made.horizon);
+  }
+  std::vector<journal_entry const*> last;
+  for (journal_entry const& entry : journal.entries) {
+    while (!last.empty() && last.back()->number >= entry.number) last.pop_back();
+    last.push_back(&entry);
+  }
+  for (journal_entry const* entry : last) {
+    std::span<double const> const ran = entry->applied.empty() ? entry->suggested.values() : entry->applied;
+    made.steps.push_back({.applied = {ran.begin(), ran.end()},
+                          .metric = entry->metric,
+                          .result = entry->result,
+                          .noise = entry->noise,
+                          .steps = entry->steps,
+                          .why = entry->why,
+                          .events = entry->events});
+  }
+  return made;
+}
+
+}  // namespace autotunenet
