@@ -34,7 +34,7 @@ template <class State>
 constexpr bool reuses_storage = !std::is_same_v<State, LBFGSParamState>;
 
 template <class State>
-void copy_state(OptimizerParamState const& from, state_pointer& into) {
+void copy_state(OptimizerParamState const& from, state_pointer& into, tensor_storage const& where) {
   if (typeid(from) != typeid(State))
     throw error("the optimizer holds a state that is not its own kind's: it cannot be copied");
   auto copy = std::make_unique<State>(static_cast<State const&>(from));  // still shares the tensors
@@ -42,7 +42,7 @@ void copy_state(OptimizerParamState const& from, state_pointer& into) {
   tensor_list former;
   if (State* const kept = reuses_storage<State> ? dynamic_cast<State*>(into.get()) : nullptr) former = tensors(*kept);
   for (std::size_t i = 0; i < fresh.size(); ++i) {
-    *fresh[i] = deep_copy(*fresh[i], i < former.size() ? *former[i] : at::Tensor());
+    *fresh[i] = where.copy(*fresh[i], i < former.size() ? *former[i] : at::Tensor());
   }
   into = std::move(copy);
 }
@@ -105,7 +105,7 @@ std::string write_archive(Optimizer const& optimizer) {
 struct optimizer_copy::copier {
   std::type_info const* optimizer;
   std::type_info const* options;
-  void (*copy_state)(OptimizerParamState const& from, state_pointer& into);
+  void (*copy_state)(OptimizerParamState const& from, state_pointer& into, tensor_storage const& where);
   void (*copy_options)(OptimizerOptions const& from, OptimizerOptions& into);
   std::size_t (*bytes)(OptimizerParamState const& of);
   void (*exchange_state)(archive& a, state_pointer& held);
@@ -141,15 +141,6 @@ optimizer_copy::copier const* optimizer_copy::copier_of(Optimizer const& optimiz
   return found == known.end() ? nullptr : &*found;
 }
 
-at::Tensor deep_copy(at::Tensor const& from, at::Tensor const& into) {
-  if (!from.defined()) return {};
-  bool const fits = into.defined() && into.sizes() == from.sizes() && into.scalar_type() == from.scalar_type() &&
-                    into.device() == from.device() && into.layout() == from.layout();
-  if (!fits) return from.detach().clone();
-  into.copy_(from);
-  return into;
-}
-
 char const* optimizer_copy::how_name(Optimizer const& optimizer) {
   copier const* const how = copier_of(optimizer);
   return how ? how->name : typeid(optimizer).name();
@@ -164,7 +155,7 @@ bool optimizer_copy::possible(Optimizer const& optimizer) {
   }
 }
 
-void optimizer_copy::save(Optimizer const& optimizer) {
+void optimizer_copy::save(Optimizer const& optimizer, tensor_storage const& where) {
   how_ = copier_of(optimizer);
   options_.clear();
   parameters_.clear();
@@ -180,7 +171,7 @@ void optimizer_copy::save(Optimizer const& optimizer) {
     return;
   }
   std::erase_if(states_, [&](auto const& entry) { return optimizer.state().count(entry.first) == 0; });
-  for (auto const& [parameter, state] : optimizer.state()) how_->copy_state(*state, states_[parameter]);
+  for (auto const& [parameter, state] : optimizer.state()) how_->copy_state(*state, states_[parameter], where);
 }
 
 void optimizer_copy::check(Optimizer const& optimizer) const {
@@ -194,7 +185,8 @@ void optimizer_copy::restore(Optimizer& optimizer) const {
     if (!states_.contains(parameter)) state.erase(parameter);  // it had none yet
   }
   if (how_) {
-    for (auto const& [parameter, saved] : states_) how_->copy_state(*saved, state[parameter]);
+    tensor_storage const memory;
+    for (auto const& [parameter, saved] : states_) how_->copy_state(*saved, state[parameter], memory);
   } else {
     auto archive = read_archive(archive_);
     optimizer.load(archive);

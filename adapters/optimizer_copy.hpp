@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tensor_storage.hpp"
+
 namespace autotunenet {
 
 /// A deep copy of what an optimizer knows: every group's options, every parameter's state. LibTorch's own `clone`
@@ -19,7 +21,7 @@ class optimizer_copy {
   static bool possible(torch::optim::Optimizer const& optimizer);
 
   /// Storage of an earlier save is used again where shapes allow. Throws `invalid_option` where it is not possible.
-  void save(torch::optim::Optimizer const& optimizer);
+  void save(torch::optim::Optimizer const& optimizer, tensor_storage const& where);
   /// Throws `error` for an optimizer of another kind than was saved.
   void check(torch::optim::Optimizer const& optimizer) const;
   /// Parameters that were not the optimizer's when it was saved keep their state, groups that it did not have their
@@ -42,8 +44,5 @@ class optimizer_copy {
   std::unordered_map<void*, std::unique_ptr<torch::optim::OptimizerParamState>> states_;
   std::string archive_;  // of an optimizer that is not LibTorch's
 };
-
-/// `from` in storage of its own: that of `into` where it fits.
-at::Tensor deep_copy(at::Tensor const& from, at::Tensor const& into);
 
 }  // namespace autotunenet

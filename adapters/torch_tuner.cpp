@@ -57,10 +57,12 @@ struct torch_tuner::state {
         objective(options.objective),
         model(options.model),
         optimizer(&tuned),
-        copy(options.random_engine) {
+        copy(options.random_engine, options.snapshot_folder) {
     if (model) {
       slots.emplace(*model, tuned,
-                    slot_options{.random_engine = options.random_engine, .budget = options.snapshot_budget});
+                    slot_options{.random_engine = options.random_engine,
+                                 .budget = options.snapshot_budget,
+                                 .folder = options.snapshot_folder});
     }
   }
 

@@ -35,6 +35,9 @@ struct torch_options {
   bool random_engine = true;
   /// The fraction of training time that saving states for a rollback may cost.
   double snapshot_budget = 0.01;
+  /// Where those states are kept, for models that do not fit in memory twice (see `training_snapshot`); empty: in
+  /// memory. A state that the folder has no room for is left out, and training goes on.
+  std::filesystem::path snapshot_folder{};
 };
 
 /// Lets a pipeline tune an optimizer while it trains.

@@ -3,6 +3,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <format>
 #include <utility>
 
@@ -23,10 +24,12 @@ double seconds_now() {
 training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options)
     : model_(&model),
       optimizer_(&optimizer),
+      random_engine_(options.random_engine),
+      folder_(std::move(options.folder)),
       budget_(options.budget),
-      trial_{training_snapshot(options.random_engine)},
-      candidate_{training_snapshot(options.random_engine)},
-      good_{training_snapshot(options.random_engine)},
+      trial_{empty_snapshot()},
+      candidate_{empty_snapshot()},
+      good_{empty_snapshot()},
       begin_(seconds_now()) {
   if (!(budget_ >= 0.0)) {
     throw invalid_option(
@@ -54,14 +57,14 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
   if (has(what, training_state::mark_candidate)) {
     candidate_.valid = false;
     if (affordable()) {
-      mark(candidate_, step);
+      mark(candidate_, step, report);
       has_marked_candidate_ = true;
     } else {
       ++left_out_;
       report.complete = false;
     }
   }
-  if (has(what, training_state::mark_trial)) mark(trial_, step);
+  if (has(what, training_state::mark_trial)) mark(trial_, step, report);
   if (has(what, training_state::drop_trial)) {
     trial_.saved.clear();
     trial_.valid = false;
@@ -79,14 +82,21 @@ void training_slots::put_back(slot const& from, training_state what, slots_repor
   report.marked_at = from.step;
 }
 
-void training_slots::mark(slot& to, std::uint64_t step) {
+void training_slots::mark(slot& to, std::uint64_t step, slots_report& report) {
   double const start = seconds_now();
   to.valid = false;
-  to.saved.save(*model_, *optimizer_);
-  to.valid = true;
-  to.step = step;
+  try {
+    to.saved.save(*model_, *optimizer_);
+    to.valid = true;
+    to.step = step;
+    ++marks_;
+  } catch (error const&) {
+    if (folder_.empty()) throw;
+    to.saved.clear();
+    ++left_out_;
+    report.complete = false;
+  }
   spent_ += seconds_now() - start;
-  ++marks_;
 }
 
 void training_slots::fields(archive& a) {
@@ -99,7 +109,7 @@ void training_slots::fields(archive& a) {
   std::array<slot, 3> read;
   std::array<slot*, 3> const own{&trial_, &candidate_, &good_};
   for (std::size_t i = 0; i < own.size(); ++i) {
-    if (a.reading()) read[i].saved = training_snapshot(own[i]->saved.with_random_engine());
+    if (a.reading()) read[i].saved = empty_snapshot();
     slot& one = a.reading() ? read[i] : *own[i];
     a(one.valid)(one.step);
     if (one.valid) one.saved.fields(a, *model_, *optimizer_);

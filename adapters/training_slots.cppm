@@ -1,6 +1,7 @@
 module;
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 
 #include "torch_fwd.hpp"
 
@@ -16,11 +17,12 @@ struct slot_options {
   /// The fraction of training time that candidate marks may cost. What a mark of a trial costs is counted but not
   /// limited.
   double budget = 0.01;
+  std::filesystem::path folder{};  ///< as `training_snapshot` takes it; empty: in memory
 };
 
 /// What `training_slots::carry_out` did.
 struct slots_report {
-  /// false: a return was asked for that nothing was saved for, or a candidate mark was left out
+  /// false: a return was asked for that nothing was saved for, or a mark was left out
   bool complete = true;
   training_state returned = training_state::keep;  ///< `return_to_trial`, `return_to_good`, or `keep` for neither
   std::uint64_t marked_at = 0;                     ///< where something was put back: the step it was marked at
@@ -31,12 +33,13 @@ struct slots_report {
 /// A return to the good state goes to the candidate where nothing was promoted yet. A candidate mark is left out while
 /// marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good state
 /// there is, which is older but was good, and never brings up a candidate older than the one the guard means. The first
-/// candidate is always marked, and so is every trial.
+/// candidate is always marked, and so is every trial. A mark that the folder has no room for is left out, whichever.
 ///
 /// Refers to the model and the optimizer: both must outlive it.
 class training_slots {
  public:
-  /// Throws `invalid_option`: an optimizer that cannot be copied, a budget that is negative or NaN.
+  /// Throws `invalid_option`: an optimizer that cannot be copied, a budget that is negative or NaN, a folder in which
+  /// no file can be made.
   training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options = {});
 
   /// In the order of declaration of `training_state`. @param step the training steps so far, kept with each mark
@@ -61,11 +64,14 @@ class training_slots {
   };
 
   void put_back(slot const& from, training_state what, slots_report& report);
-  void mark(slot& to, std::uint64_t step);
+  void mark(slot& to, std::uint64_t step, slots_report& report);
+  training_snapshot empty_snapshot() const { return training_snapshot(random_engine_, folder_); }
   bool affordable() const;
 
   torch::nn::Module* model_;
   torch::optim::Optimizer* optimizer_;
+  bool random_engine_;
+  std::filesystem::path folder_;
   double budget_;
   slot trial_, candidate_, good_;
   double begin_;  // seconds of a clock that only goes forward

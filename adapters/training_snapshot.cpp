@@ -7,6 +7,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <format>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@ module;
 
 #include "optimizer_copy.hpp"
 #include "tensor_archive.hpp"
+#include "tensor_storage.hpp"
 
 module autotunenet.torch;
 
@@ -28,14 +30,17 @@ using torch::nn::Module;
 using torch::optim::Optimizer;
 
 struct training_snapshot::state {
+  tensor_storage where;
   struct entry {
     at::Tensor live;  // holding it keeps its address from being used for another
     at::Tensor copy;
   };
-  std::vector<entry> tensors;
-  optimizer_copy optimizer;
-  at::Tensor random_engine;
+  std::vector<entry> tensors{};
+  optimizer_copy optimizer{};
+  at::Tensor random_engine{};
   bool complete = false;
+
+  void forget() { *this = {.where = where}; }
 };
 
 namespace {
@@ -83,8 +88,8 @@ std::string shape(at::Tensor const& t) {
 
 }  // namespace
 
-training_snapshot::training_snapshot(bool random_engine)
-    : state_(std::make_unique<state>()), random_engine_(random_engine) {}
+training_snapshot::training_snapshot(bool random_engine, std::filesystem::path const& folder)
+    : state_(std::make_unique<state>(tensor_storage(folder))), random_engine_(random_engine) {}
 training_snapshot::training_snapshot(training_snapshot&&) noexcept = default;
 training_snapshot& training_snapshot::operator=(training_snapshot&&) noexcept = default;
 training_snapshot::~training_snapshot() = default;
@@ -101,10 +106,10 @@ void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
   tensors.reserve(live.size());
   for (at::Tensor const& t : live) {
     auto const former = storage.find(t.unsafeGetTensorImpl());
-    tensors.push_back({t, deep_copy(t, former == storage.end() ? at::Tensor() : former->second)});
+    tensors.push_back({t, state_->where.copy(t, former == storage.end() ? at::Tensor() : former->second)});
   }
   state_->tensors = std::move(tensors);
-  state_->optimizer.save(optimizer);
+  state_->optimizer.save(optimizer, state_->where);
   if (random_engine_) state_->random_engine = random_engine_state();
   state_->complete = true;
 }
@@ -130,7 +135,7 @@ void training_snapshot::restore(Optimizer& optimizer) const {
 void training_snapshot::fields(archive& a, Module const& model, Optimizer const& optimizer) {
   a.section("training snapshot");
   std::vector<at::Tensor> const live = everything(model, optimizer);
-  if (a.reading()) *state_ = {};
+  if (a.reading()) state_->forget();
   std::unordered_map<void*, at::Tensor> copies;
   for (auto const& [tensor, copy] : state_->tensors) copies.emplace(tensor.unsafeGetTensorImpl(), copy);
   std::uint64_t count = live.size();
@@ -145,7 +150,7 @@ void training_snapshot::fields(archive& a, Module const& model, Optimizer const&
     if (copy.sizes() != live[i].sizes() || copy.scalar_type() != live[i].scalar_type())
       archive::refuse(std::format("has tensor {} of shape {}; here its shape is {}, or its type another", i,
                                   shape(copy), shape(live[i])));
-    state_->tensors.push_back({live[i], copy.to(live[i].device())});
+    state_->tensors.push_back({live[i], state_->where.copy(copy.to(live[i].device()))});
   }
   state_->optimizer.fields(a, optimizer);
   bool with_engine = state_->random_engine.defined();
@@ -159,7 +164,7 @@ void training_snapshot::fields(archive& a, Module const& model, Optimizer const&
 
 bool training_snapshot::empty() const noexcept { return !state_ || !state_->complete; }
 void training_snapshot::clear() noexcept {
-  if (state_) *state_ = {};
+  if (state_) state_->forget();
 }
 
 std::size_t training_snapshot::bytes() const {

@@ -1,5 +1,6 @@
 module;
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 
 #include "torch_fwd.hpp"
@@ -10,7 +11,7 @@ import autotunenet;
 
 export namespace autotunenet {
 
-/// A copy in memory of everything that training changes: the model's parameters and buffers, the optimizer's
+/// A copy of everything that training changes: the model's parameters and buffers, the optimizer's
 /// parameters, state and options, and the default CPU random engine. What runs after a restore is what ran after the
 /// save, bit for bit, where LibTorch itself is deterministic.
 ///
@@ -22,7 +23,11 @@ export namespace autotunenet {
 class training_snapshot {
  public:
   /// @param random_engine whether the default CPU random engine belongs to it
-  explicit training_snapshot(bool random_engine = true);
+  /// @param folder where tensors are kept in files without a name, for models that do not fit in memory twice; empty:
+  /// in memory. Tensors of less than 64 KiB and those that are not in main memory are copied beside where they are, and
+  /// an optimizer that is not LibTorch's keeps its archive in memory. Throws `invalid_option` where no file can be
+  /// made.
+  explicit training_snapshot(bool random_engine = true, std::filesystem::path const& folder = {});
   training_snapshot(training_snapshot&&) noexcept;
   training_snapshot& operator=(training_snapshot&&) noexcept;
   ~training_snapshot();
@@ -30,8 +35,8 @@ class training_snapshot {
   /// Whether an optimizer can be copied: false for one that is not LibTorch's and does not implement `save`.
   static bool possible(torch::optim::Optimizer const& optimizer);
 
-  /// Copies; storage of an earlier save is used again. Throws `invalid_option` where the optimizer cannot be copied;
-  /// what was saved before is lost then.
+  /// Copies; storage of an earlier save is used again. Throws `invalid_option` where the optimizer cannot be copied,
+  /// and `error` where the folder has no room; what was saved before is lost then.
   void save(torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);
 
   /// Puts everything back; the optimizer must be the one that was saved. Gradients become undefined, so that none of an

@@ -1,5 +1,6 @@
 module;
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory_resource>
 #include <string>
@@ -10,6 +11,12 @@ export module autotunenet:guard;
 import :generator;
 
 export namespace autotunenet {
+
+/// What a rollback puts back.
+enum class rollback_scope : std::uint8_t {
+  full,             ///< values, and the training state of that time where the trainer can restore it
+  hyperparameters,  ///< values alone: training goes on with the weights that it has
+};
 
 /// All counts are observations that reach the guard; skipped ones count for nothing.
 struct guard_options {
@@ -47,6 +54,7 @@ struct guard_options {
   /// the space has none of them, all real parameters move towards the middle of the space by that factor.
   std::vector<std::string> safety = {"lr"};
 
+  rollback_scope rollback = rollback_scope::full;
   /// Observations from one copy of the training state to the next, at least; for trainers that can restore.
   std::size_t snapshot_every = 100;
 };

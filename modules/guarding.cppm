@@ -51,6 +51,9 @@ struct guarding {
   void choose_remedy(bool restorable);
 
   void check_shape(configuration const& values) const;
+  bool returns_state(observation const& seen) const noexcept {
+    return seen.restorable && options.rollback == rollback_scope::full;
+  }
 
   guard_options options;
   suggestion out{};                // the last suggestion
@@ -113,7 +116,8 @@ void guarding::tell(observation const& seen, suggestions& inner) {
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
-  if (out.number == 1 && seen.restorable) wishes |= training_state::promote;  // what was marked before the first step
+  if (out.number == 1 && returns_state(seen))
+    wishes |= training_state::promote;  // what was marked before the first step
   if (out.why != reason::range_test && seen.result != outcome::skipped) judge(seen, inward);
   if (new_here || remedy) step->around(remedy ? target : ran);
   inward.within = step->within();
@@ -129,7 +133,7 @@ void guarding::begin(suggestion const& wanted) {
   target.reserve(space.size());
   good.values.reserve(space.size());
   good.candidate.reserve(space.size());
-  wishes |= training_state::mark_candidate;
+  if (options.rollback == rollback_scope::full) wishes |= training_state::mark_candidate;
 }
 
 void guarding::apply_remedy() {
@@ -188,17 +192,18 @@ bool guarding::notice_what_ran(std::span<double const> applied) {
 }
 
 void guarding::judge(observation const& seen, observation& inward) {
-  if (has(out.state, training_state::mark_candidate) && out.number > 1 && !seen.restorable) good.copy_refused();
+  bool const restorable = returns_state(seen);
+  if (has(out.state, training_state::mark_candidate) && out.number > 1 && !restorable) good.copy_refused();
   if (seen.bad()) {
     news |= event::failed;
     inward.result = outcome::failed;
-    choose_remedy(seen.restorable);
+    choose_remedy(restorable);
     return;
   }
   verdict const now = settle_in(test.observe(seen.metric, seen.noise));
   if (test.measured()) direction.observe(test.level());
   if (now == verdict::regressed) news |= event::regressed;
-  auto const [events, state] = good.observe(now, ran, out.values.space(), seen.restorable);
+  auto const [events, state] = good.observe(now, ran, out.values.space(), restorable);
   news |= events;
   wishes |= state;
   if (has(events, event::became_good)) care.remedies = 0;
@@ -211,7 +216,7 @@ void guarding::judge(observation const& seen, observation& inward) {
     if (direction.suspicious(test.level(), test.level_error())) news |= event::only_worse;
   } else if (!was_cooling && care.exhausted(now)) {
     inward.result = outcome::failed;
-    choose_remedy(seen.restorable);
+    choose_remedy(restorable);
   }
 }
 
@@ -236,7 +241,7 @@ void guarding::choose_remedy(bool restorable) {
   remedy = roll_back ? reason::rollback : reason::back_off;
   news |= roll_back ? event::rolled_back : event::backed_off;
   if (care.cooldown > 0) news |= event::cooldown_began;
-  if (good.can_return()) wishes |= training_state::return_to_good;
+  if (options.rollback == rollback_scope::full && good.can_return()) wishes |= training_state::return_to_good;
   care.begin(restorable && good.can_return());
   good.doubt();
   test.interrupt();

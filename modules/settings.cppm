@@ -70,6 +70,7 @@ struct stability_settings {
   std::size_t patience = guard_options{}.patience;
   std::size_t cooldown = guard_options{}.cooldown;
   double back_off = guard_options{}.back_off;
+  rollback_scope rollback = guard_options{}.rollback;
 };
 
 /// All that a settings file says, in the file's own structure. What is left alone has its default.

@@ -105,6 +105,8 @@ constexpr std::array objectives{named("first", hook::first), named("step", hook:
 constexpr std::array shapes{named("cosine", annealing::cosine), named("linear", annealing::linear),
                             named("none", annealing::none)};
 constexpr std::array averages{named("window", averaging::window), named("exponential", averaging::exponential)};
+constexpr std::array scopes{named("full", rollback_scope::full),
+                            named("hyperparameters", rollback_scope::hyperparameters)};
 
 using enum setting_kind;
 
@@ -162,6 +164,9 @@ constexpr std::array table{
     limited(stability<&stability_settings::back_off>(
                 "back_off", number, "What the learning rate is multiplied by where no good configuration is known."),
             number_limits{.above = 0.0, .below = 1.0}),
+    among(stability<&stability_settings::rollback>(
+              "rollback", choice, "What goes back: values and, where the trainer can, its state; or values alone."),
+          scopes),
 };
 
 constexpr std::array parameter_table{

@@ -646,6 +646,33 @@ TEST_CASE("the training state is marked before the first step, and kept until so
   CHECK_FALSE(has(made[2].state, training_state::promote));
 }
 
+TEST_CASE(
+    "where rollbacks are of hyperparameters alone, no training state is asked for, and values go back all the same") {
+  auto options = strict();
+  options.rollback = rollback_scope::hyperparameters;
+  auto tuner = climbing() | guard(options);
+  auto const made = run(tuner, {10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, quiet_nan}, true);
+  for (suggestion const& s : made) CHECK(s.state == training_state::keep);
+  CHECK(made.back().why == reason::rollback);
+  bool ran_before = false;
+  for (std::size_t i = 0; i + 2 < made.size(); ++i) ran_before = ran_before || made[i].values == made.back().values;
+  CHECK(ran_before);
+}
+
+TEST_CASE("a reversible trial is possible where rollbacks are of hyperparameters alone") {
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}};
+  auto tuner =
+      quasi_random(space) | range_test({.horizon = 1000}) | guard({.rollback = rollback_scope::hyperparameters});
+  training_state asked = training_state::keep;
+  for (int i = 0; i < 200; ++i) {
+    asked |= tuner.ask().state;
+    tuner.tell({.metric = 1.0 / (1 + i), .restorable = true});
+  }
+  CHECK(has(asked, training_state::mark_trial));
+  CHECK(has(asked, training_state::return_to_trial));
+  CHECK_FALSE(has(asked, training_state::mark_candidate | training_state::return_to_good | training_state::promote));
+}
+
 TEST_CASE("a rollback returns to the training state that goes with its configuration") {
   auto tuner = climbing() | guard(strict());
   auto const made = run(tuner, {10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, quiet_nan}, true);

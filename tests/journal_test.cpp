@@ -1,5 +1,3 @@
-#include <sys/resource.h>
-
 #include <array>
 #include <bit>
 #include <catch2/catch_message.hpp>
@@ -8,7 +6,6 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
 #include <coroutine>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -24,6 +21,7 @@
 #include <vector>
 
 #include "support/allocations.hpp"
+#include "support/file_size_limit.hpp"
 #include "support/folder.hpp"
 
 import autotunenet.journal;
@@ -284,19 +282,13 @@ TEST_CASE("a full disk stops the journal at a whole line, and training goes on")
   journal written(place / "j", space);
   suggestions tuning = steady(space) | watch(written);
 
-  rlimit before{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-  auto const handler = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit small = before;
-  small.rlim_cur = 1000;
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
-  for (int i = 0; i < 100; ++i) {
-    tuning.ask();
-    tuning.tell(0.5);
+  {
+    test::file_size_limit const full(1000);
+    for (int i = 0; i < 100; ++i) {
+      tuning.ask();
+      tuning.tell(0.5);
+    }
   }
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
-  std::signal(SIGXFSZ, handler);
-
   CHECK(tuning.ask().number == 101);
   REQUIRE(written.error());
   std::uint64_t const lines = written.lines();

@@ -45,7 +45,7 @@ bool same(settings const& a, settings const& b) {
          s.learning_rate == t.learning_rate && s.anneal == t.anneal && s.range_test == t.range_test &&
          a.metrics.smoothing_window == b.metrics.smoothing_window && a.metrics.smoothing == b.metrics.smoothing &&
          v.enabled == w.enabled && v.max_regression == w.max_regression && v.window == w.window &&
-         v.patience == w.patience && v.cooldown == w.cooldown && v.back_off == w.back_off;
+         v.patience == w.patience && v.cooldown == w.cooldown && v.back_off == w.back_off && v.rollback == w.rollback;
 }
 
 settings random_settings(std::mt19937_64& engine) {
@@ -111,6 +111,7 @@ patience = 4
 max_regression = 0.15
 window = 9
 back_off = 0.3
+rollback = "hyperparameters"
 enabled = false
 
 [metrics]
@@ -159,6 +160,7 @@ lr = { min = 1e-4, max = 1e-1, scale = "log" }
   CHECK(s.stability.patience == 4);
   CHECK(s.stability.cooldown == 17);
   CHECK(s.stability.back_off == 0.3);
+  CHECK(s.stability.rollback == rollback_scope::hyperparameters);
   guard_options const guard = guard_from(s);
   CHECK(guard.warm_up == 110);
   CHECK(guard.warm_up_metric == -0.5);

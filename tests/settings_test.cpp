@@ -95,7 +95,12 @@ TEST_CASE("the metric gate of warm-up opens on the good side, whichever that is"
 
 TEST_CASE("every key of the stability section reaches the guard") {
   settings s{.tuning = {.objective = hook::epoch, .warmup_epochs = 3, .max_delta = 0.11, .learning_rate = "rate"},
-             .stability = {.max_regression = 0.31, .window = 7, .patience = 4, .cooldown = 13, .back_off = 0.25}};
+             .stability = {.max_regression = 0.31,
+                           .window = 7,
+                           .patience = 4,
+                           .cooldown = 13,
+                           .back_off = 0.25,
+                           .rollback = rollback_scope::hyperparameters}};
   guard_options const made = guard_from(s);
   CHECK(made.warm_up == 3);
   CHECK(made.max_delta == 0.11);
@@ -105,6 +110,7 @@ TEST_CASE("every key of the stability section reaches the guard") {
   CHECK(made.patience == 4);
   CHECK(made.cooldown == 13);
   CHECK(made.back_off == 0.25);
+  CHECK(made.rollback == rollback_scope::hyperparameters);
   s.stability.enabled = false;
   CHECK(guard_from(s).max_regression == std::numeric_limits<double>::max());
   CHECK(guard_from(s).noise_margin == std::numeric_limits<double>::max());

@@ -1,3 +1,4 @@
+#include <torch/nn/modules/linear.h>
 #include <torch/optim/sgd.h>
 
 #include <catch2/catch_test_macros.hpp>
@@ -7,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "support/file_size_limit.hpp"
+#include "support/folder.hpp"
 #include "support/small_network.hpp"
 
 import autotunenet.torch;
@@ -52,6 +55,24 @@ TEST_CASE("the first candidate is marked whatever trials have cost before") {
   slots.carry_out(drop_trial | mark_candidate, 1);
   slots.carry_out(promote);
   CHECK(slots.carry_out(return_to_good).marked_at == 1);
+}
+
+TEST_CASE("a mark that the folder has no room for is left out, and training goes on") {
+  test::folder const place;
+  torch::nn::Linear model(200, 200);
+  optim::SGD sgd(model->parameters(), optim::SGDOptions(0.1));
+  training_slots slots(*model, sgd, {.folder = place.path()});
+  slots.carry_out(mark_candidate, 0);
+  slots.carry_out(promote);
+  {
+    test::file_size_limit const none(1000);
+    CHECK_FALSE(slots.carry_out(mark_trial, 1).complete);
+    CHECK_FALSE(slots.carry_out(return_to_trial).complete);
+  }
+  CHECK(slots.marks_left_out() == 1);
+  CHECK(slots.carry_out(return_to_good).complete);
+  CHECK(slots.carry_out(mark_trial, 2).complete);
+  CHECK(slots.carry_out(return_to_trial).marked_at == 2);
 }
 
 TEST_CASE("before anything was promoted, the candidate is what training returns to") {

@@ -1,3 +1,6 @@
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -8,8 +11,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -17,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/folder.hpp"
 #include "support/small_network.hpp"
 
 import autotunenet.torch;
@@ -69,6 +77,14 @@ std::vector<kind> const& kinds() {
       one<derived_sgd>("a class derived from SGD", optim::SGDOptions(0.05).momentum(0.9)),
   };
   return all;
+}
+
+/// Files of a folder that are mapped into this process.
+std::size_t mapped_files(std::filesystem::path const& folder) {
+  std::ifstream maps("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(maps, line);) count += line.find(folder.string()) != std::string::npos ? 1 : 0;
+  return count;
 }
 
 double learning_rate(optim::Optimizer const& optimizer) { return optimizer.param_groups()[0].options().get_lr(); }
@@ -268,6 +284,64 @@ TEST_CASE("a snapshot shares nothing with training") {
     snapshot.restore(adam);
     CHECK(same_bits(moments(), saved));
   }
+}
+
+TEST_CASE("a snapshot in files is exact, shares nothing, and leaves no name in the folder") {
+  test::folder const place;
+  kind const how = GENERATE(from_range(kinds()));
+  INFO(how.name);
+  seed(21);
+  torch::nn::Sequential model(torch::nn::Linear(8, 4096), torch::nn::Tanh(), torch::nn::Linear(4096, 1));
+  auto const optimizer = how.make(model->parameters());
+  auto const inputs = at::randn({16, 8});
+  auto const train = [&](int steps) {
+    for (int i = 0; i < steps; ++i) {
+      optimizer->step([&] {
+        optimizer->zero_grad();
+        auto loss = model->forward(inputs).square().mean();
+        loss.backward();
+        return loss;
+      });
+    }
+    std::vector<at::Tensor> all;
+    for (auto const& p : model->parameters()) all.push_back(p.detach().clone());
+    return all;
+  };
+  train(3);
+  training_snapshot saved(true, place.path());
+  saved.save(*model, *optimizer);
+  CHECK(std::filesystem::is_empty(place.path()));
+  CHECK(mapped_files(place.path()) >= 1);
+  auto const first = train(3);
+  saved.restore(*optimizer);
+  auto const second = train(3);
+  for (std::size_t i = 0; i < first.size(); ++i) CHECK(at::equal(first[i], second[i]));
+
+  std::size_t const maps = mapped_files(place.path());
+  saved.save(*model, *optimizer);
+  CHECK(mapped_files(place.path()) <= maps + 4);  // LBFGS renews what it remembers; the others use what there is
+  saved.clear();
+  CHECK(mapped_files(place.path()) == 0);
+}
+
+TEST_CASE("a snapshot takes the bytes that training changes: weights, and what the optimizer keeps of each") {
+  torch::nn::Linear const model(torch::nn::LinearOptions(100, 100).bias(false));
+  auto const bytes_per_parameter = [&](optim::Optimizer&& optimizer) {
+    model->weight.mutable_grad() = at::ones_like(model->weight);
+    optimizer.step();
+    training_snapshot saved(false);
+    saved.save(*model, optimizer);
+    return static_cast<double>(saved.bytes()) / 10'000.0;
+  };
+  CHECK(bytes_per_parameter(optim::SGD(model->parameters(), optim::SGDOptions(0.1))) == 4.0);
+  CHECK(bytes_per_parameter(optim::SGD(model->parameters(), optim::SGDOptions(0.1).momentum(0.9))) == 8.0);
+  CHECK(bytes_per_parameter(optim::Adam(model->parameters(), optim::AdamOptions(0.1))) == 12.0);
+  CHECK(bytes_per_parameter(optim::Adam(model->parameters(), optim::AdamOptions(0.1).amsgrad(true))) == 16.0);
+}
+
+TEST_CASE("a folder in which no file can be made is refused when the snapshot is made") {
+  CHECK_THROWS_MATCHES(training_snapshot(true, "/nowhere/at all"), invalid_option,
+                       MessageMatches(ContainsSubstring("/nowhere/at all") && ContainsSubstring("No such file")));
 }
 
 TEST_CASE("a restore that cannot be done changes nothing") {
