@@ -21,11 +21,15 @@ namespace autotunenet {
 
 namespace {
 
+// How far the peak may stray from where a reversible trial has put it, as a ratio: such trials tell octaves apart.
+constexpr double leash = 2.0;
+
 struct annealed {
   anneal_options options;
   plateau_detector plateau{options.plateau_window};
   double elapsed = 0.0;
   double plateau_multiple = 1.0;
+  double anchor = 0.0;  // the peak that a trial or a remedy from outside has set; 0: none
 
   suggestion out{};
   std::uint64_t inner_number = 0;
@@ -62,7 +66,7 @@ struct annealed {
     }
     ++out.number;
     multiple = shape();
-    out.values.assign(*axis, wanted.values[*axis] * multiple);
+    out.values.assign(*axis, leashed(wanted.values[*axis]) * multiple);
     out.why = wanted.why == reason::hold && multiple < 1.0 ? reason::anneal : wanted.why;
     return out;
   }
@@ -78,6 +82,8 @@ struct annealed {
   }
 
   void tell(observation const& seen, suggestions& inner) {
+    // What a trial found is a peak, though the first steps of a run should rise to it.
+    if (seen.relocated && options.horizon > 0) multiple = falling();
     advance(seen);
     if (!axis) {
       observation passed = seen;
@@ -92,8 +98,10 @@ struct annealed {
       std::ranges::copy(seen.applied, applied.begin());
       // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
       double const ran = applied[*axis];
-      applied[*axis] = ran == out.values[*axis] || multiple <= 0.0 ? wanted.values[*axis] : ran / multiple;
+      double const suggested = leashed(wanted.values[*axis]);
+      applied[*axis] = ran == out.values[*axis] || multiple <= 0.0 ? suggested : ran / multiple;
       passed.applied = applied;
+      follow_outside(seen.relocated, applied[*axis]);
     }
     if (!seen.within.lower.empty()) passed.within = peaks(seen.within);
     out.events = event::none;
@@ -103,7 +111,18 @@ struct annealed {
 
   void fields(archive& a) {
     a.section("anneal");
-    a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau);
+    a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau)(anchor);
+  }
+
+  double leashed(double peak) const noexcept {
+    return anchor > 0.0 ? std::clamp(peak, anchor / leash, anchor * leash) : peak;
+  }
+
+  // A peak below the leash was not the inner tuner's wish, but a remedy; one above may only be a step too short to
+  // follow the shape.
+  void follow_outside(bool relocated, double peak) noexcept {
+    if (options.horizon == 0 || !(peak > 0.0)) return;
+    if (relocated || peak < 0.99 * anchor / leash) anchor = peak;
   }
 
   void advance(observation const& seen) noexcept {
@@ -120,8 +139,8 @@ struct annealed {
     std::ranges::copy(outer.upper, upper.begin());
     double const next = shape();
     if (next > 0.0) {
-      lower[*axis] = space.to_unit(*axis, space.from_unit(*axis, lower[*axis]) / next);
-      upper[*axis] = space.to_unit(*axis, space.from_unit(*axis, upper[*axis]) / next);
+      lower[*axis] = space.to_unit(*axis, leashed(space.from_unit(*axis, lower[*axis]) / next));
+      upper[*axis] = space.to_unit(*axis, leashed(space.from_unit(*axis, upper[*axis]) / next));
     }
     return {lower, upper};
   }

@@ -37,7 +37,10 @@ struct anneal_options {
 /// "Understanding short-horizon bias in stochastic meta-optimization").
 ///
 /// The inner tuner thinks in peaks: what was applied, and what can be reached, is divided by the shape on its way in.
-/// After the horizon the last multiple holds. A space without the parameter passes unchanged. Throws `invalid_option`.
+/// Where the horizon is known and a reversible trial has set the peak (`observation::relocated`), that peak has no
+/// rise, and what is suggested stays within a factor of 2 of it, since the bias pulls downwards for the rest of the
+/// run. A remedy from outside that goes lower becomes the new middle. After the horizon the last multiple holds. A
+/// space without the parameter passes unchanged. Throws `invalid_option`.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

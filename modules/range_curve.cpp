@@ -9,6 +9,11 @@
 
 namespace autotunenet {
 
+namespace {
+// Metrics from the first value that is too high until divergence is certain.
+constexpr std::size_t lag = 2;
+}  // namespace
+
 range_curve::range_curve(std::size_t steps)
     : memory_(std::exp(-1.0 / (0.02 * static_cast<double>(steps) + 0.5))),
       settle_(std::max<std::size_t>(6, steps / 8)),
@@ -25,7 +30,7 @@ void range_curve::add(double value, double metric) {
   smoothed_.push_back(smoothed);
 
   bool const still_level =
-      start_.mean - smoothed < 1.5 * start_.noise() && std::abs(metric - start_.mean) < 4.0 * start_.noise();
+      start_.mean - smoothed < 1.5 * start_.most_noise() && std::abs(metric - start_.mean) < 4.0 * start_.most_noise();
   bool const settling = values_.size() <= settle_;
   if (settling || still_level) start_.add(metric);
   if (settling) return;
@@ -35,17 +40,17 @@ void range_curve::add(double value, double metric) {
   }
   // Once may be an outlier, unless it is far out.
   bool const now = over(metric) || smoothed > best_ + tolerance();
-  bool const far = metric > best_ + (flat() ? 40.0 * start_.noise() : 4.0 * tolerance());
+  bool const far = metric > best_ + (flat() ? 40.0 * start_.most_noise() : 4.0 * tolerance());
   diverged_ = far || (now && over_before_);
   over_before_ = now;
 }
 
 bool range_curve::over(double metric) const noexcept {
-  return flat() ? metric > start_.mean + 12.0 * start_.noise() : metric > best_ + 4.0 * tolerance();
+  return flat() ? metric > start_.mean + 12.0 * start_.most_noise() : metric > best_ + 4.0 * tolerance();
 }
 
 double range_curve::tolerance() const noexcept {
-  return std::max(0.25 * gained(), (flat() ? 12.0 : 2.0) * start_.noise());
+  return std::max(0.25 * gained(), (flat() ? 12.0 : 2.0) * start_.most_noise());
 }
 
 std::optional<double> range_curve::lowest() const noexcept {
@@ -55,6 +60,10 @@ std::optional<double> range_curve::lowest() const noexcept {
   double const rounding = 1e-9 * std::abs(start_.mean);
   if (!(gained() > 4.0 * error + rounding)) return std::nullopt;
   return best_value_;
+}
+
+double range_curve::edge() const noexcept {
+  return values_.size() > lag ? values_[values_.size() - 1 - lag] : values_.front();
 }
 
 double range_curve::fallen_by(double part) const noexcept {
@@ -72,5 +81,13 @@ void range_curve::level::add(double metric) noexcept {
 }
 
 double range_curve::level::noise() const noexcept { return count > 1.0 ? std::sqrt(squares / (count - 1.0)) : 0.0; }
+
+// The quantile of chi-squared by the cube-root approximation (Wilson and Hilferty 1931, equation 18).
+double range_curve::level::most_noise() const noexcept {
+  constexpr double one_percent = -2.326;
+  double const spread = 2.0 / (9.0 * std::max(count - 1.0, 1.0));
+  double const quantile = std::max(1.0 - spread + one_percent * std::sqrt(spread), 0.1);
+  return noise() / std::sqrt(quantile * quantile * quantile);
+}
 
 }  // namespace autotunenet

@@ -24,8 +24,9 @@ class range_curve {
   std::optional<double> lowest() const noexcept;
   /// The lowest value from which on, up to `lowest`, the smoothed metric had made this part of its fall. @pre lowest()
   double fallen_by(double part) const noexcept;
-  /// The value that was tried last. @pre at least one metric
-  double edge() const noexcept { return values_.back(); }
+  /// The last value before divergence began, as far as that can be told: it shows late, the later the coarser the
+  /// sweep is. @pre at least one metric
+  double edge() const noexcept;
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean; }
   double fall() const noexcept { return gained(); }
@@ -45,6 +46,8 @@ class range_curve {
     double squares = 0.0;
     void add(double metric) noexcept;
     double noise() const noexcept;
+    /// What the noise is at most, with a confidence of 99 %: a few metrics may lie close together by chance.
+    double most_noise() const noexcept;
     template <class Archive>
     void fields(Archive& a) {
       a(count)(mean)(squares);
@@ -53,7 +56,7 @@ class range_curve {
 
   bool over(double metric) const noexcept;
   double gained() const noexcept { return start_.mean - best_; }
-  bool flat() const noexcept { return gained() <= 1.5 * start_.noise(); }
+  bool flat() const noexcept { return gained() <= 1.5 * start_.most_noise(); }
   double tolerance() const noexcept;
 
   double memory_;       // of the exponential average, per metric

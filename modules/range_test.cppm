@@ -17,12 +17,12 @@ struct range_test_options {
   /// that leaves fewer than `least_steps` observations there is no sweep.
   double budget = 0.027;
   double most_budget = 0.1;
-  std::size_t least_steps = 30;
+  std::size_t least_steps = 24;
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
-  /// What was found is the value where the sweep ended, divided by this, or, where that is lower, the value from which
-  /// on the metric had made three quarters of its fall.
-  double back_off = 4.0;
+  /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower, the value
+  /// from which on the metric had made three quarters of its fall.
+  double back_off = 2.75;
   /// Where training has made less than half of the sweep's fall by this part of the horizon, it begins again from the
   /// saved state with a quarter of the value, at most `restarts` times.
   double proof = 0.07;

@@ -104,6 +104,41 @@ TEST_CASE("a value that was changed outside is divided by the shape on its way i
   CHECK_THAT(space().from_unit(0, log.upper.back()), WithinRel(0.03 / 0.49, 1e-9));
 }
 
+TEST_CASE("the tuner inside stays within an octave of the peak that a trial has set") {
+  for (double const wish : {1e-4, 0.9}) {
+    auto tuner = constant(space().at({{"lr", wish}})) | anneal({.horizon = 1000});
+    tuner.ask();
+    std::vector<double> const landed{0.02, 0.5};
+    tuner.tell({.metric = 1.0, .applied = landed, .relocated = true});
+    for (int t = 1; t < 100; ++t) {
+      suggestion const& s = tuner.ask();
+      double const shape = 0.5 * (1.0 + std::cos(std::numbers::pi * t / 1000.0));
+      REQUIRE_THAT(s.values["lr"], WithinRel((wish < 0.02 ? 0.01 : 0.04) * shape, 1e-9));
+      tuner.tell({.metric = 1.0, .applied = s.values.values()});
+    }
+  }
+}
+
+TEST_CASE("a remedy from outside may lower the peak further than the tuner inside can") {
+  auto tuner = constant(space().at({{"lr", 0.02}})) | anneal({.horizon = 100000});
+  auto const run = [&](double lr, bool relocated) {
+    tuner.ask();
+    std::vector<double> const ran{lr, 0.5};
+    tuner.tell({.metric = 1.0, .applied = ran, .relocated = relocated});
+  };
+  run(0.02, true);
+  run(0.002, false);
+  CHECK_THAT(tuner.ask().values["lr"], WithinRel(0.004, 1e-6));
+}
+
+TEST_CASE("without a horizon the tuner inside goes where it likes") {
+  auto tuner = constant(space().at({{"lr", 1e-4}})) | anneal();
+  tuner.ask();
+  std::vector<double> const landed{0.02, 0.5};
+  tuner.tell({.metric = 1.0, .applied = landed, .relocated = true});
+  CHECK(tuner.ask().values["lr"] == 1e-4);
+}
+
 TEST_CASE("steps count towards the horizon, however few observations they come in") {
   auto tuner = constant(space().at({{"lr", 0.1}})) | anneal({.horizon = 100});
   tuner.ask();

@@ -78,6 +78,30 @@ TEST_CASE("the sweep lands on a rate that trains well, whatever the start") {
   }
 }
 
+TEST_CASE("the noise of the metric does not end a sweep before it has found anything") {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    noisy_quadratic training(seed, 1.0);
+    auto tuner = constant(space().at({{"lr", 1e-6}})) | range_test({.horizon = 1000});
+    trained const result = run(tuner, training, 110);
+    INFO("seed " << seed << " landed " << result.landed << " after " << result.extra);
+    CHECK(result.landed > 0.05);
+    CHECK(result.landed < 2.0);
+  }
+}
+
+TEST_CASE("a short run affords a coarse sweep, and trains well from any start all the same") {
+  for (double const start : {1e-6, 100.0}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      noisy_quadratic training(seed);
+      auto tuner = constant(space().at({{"lr", start}})) | range_test({.horizon = 250});
+      trained const result = run(tuner, training, 250);
+      INFO("start " << start << " seed " << seed << " landed " << result.landed);
+      CHECK(result.extra <= 25);
+      CHECK(training.loss() < 0.2 * noisy_quadratic(seed).loss());
+    }
+  }
+}
+
 TEST_CASE("weights are back where they were before the sweep began") {
   noisy_quadratic training(5);
   auto tuner = constant(space().at({{"lr", 50.0}})) | range_test({.horizon = 4000});

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "undone_steps.hpp"
+
 import autotunenet.torch;
 import training.ours_pipeline;
 
@@ -39,22 +41,23 @@ class ours final : public controller {
     tuner_.emplace(
         *t.optimizer, ours_pipeline(std::move(start), {.seed = run.seed, .horizon = run.steps}),
         torch_options{.model = t.model, .setters = std::move(setters), .on_restore = [this](restoration const& back) {
-                        done_.undone_steps += static_cast<std::size_t>(back.steps_undone);
+                        undone_.undo(back.marked_at, back.marked_at + back.steps_undone);
                       }});
   }
 
   void after_step(std::size_t, double loss, trainee&) override {
     tuner_->on_step_end(loss);
-    if (has(tuner_->current().events, event::rolled_back | event::backed_off)) ++done_.rollbacks;
+    if (has(tuner_->current().events, event::rolled_back | event::backed_off)) ++rollbacks_;
   }
 
   bool restores() const override { return true; }
-  account done() const override { return done_; }
+  account done() const override { return {.rollbacks = rollbacks_, .undone_steps = undone_.count()}; }
 
  private:
   bool several_;
   std::optional<torch_tuner> tuner_;
-  account done_;
+  undone_steps undone_;
+  std::size_t rollbacks_ = 0;
 };
 
 }  // namespace

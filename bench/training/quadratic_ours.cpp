@@ -8,6 +8,7 @@
 
 #include "normal.hpp"
 #include "synthetic.hpp"
+#include "undone_steps.hpp"
 
 import autotunenet;
 import training.ours_pipeline;
@@ -40,20 +41,19 @@ class sampled_quadratic {
     return loss;
   }
 
-  /// Carries out a suggestion's state; gives the steps that were undone.
-  std::size_t carry_out(training_state what, std::size_t step) {
-    std::size_t undone = 0;
+  /// Carries out a suggestion's state, just before `step`.
+  void carry_out(training_state what, std::size_t step) {
     auto const put_back = [&](slot const& from) {
       x_ = from.x;
-      undone = step - from.step;
+      undone_.undo(from.step, step);
     };
     if (has(what, training_state::return_to_trial)) put_back(trial_);
     if (has(what, training_state::return_to_good)) put_back(good_);
     if (has(what, training_state::promote)) good_ = candidate_;
     if (has(what, training_state::mark_candidate)) candidate_ = {x_, step};
     if (has(what, training_state::mark_trial)) trial_ = {x_, step};
-    return undone;
   }
+  std::size_t undone() const { return undone_.count(); }
 
  private:
   struct slot {
@@ -64,6 +64,7 @@ class sampled_quadratic {
 
   std::vector<double> x_ = slot{}.x;
   slot trial_, candidate_, good_;
+  undone_steps undone_;
   normal_stream noise_;
 };
 
@@ -74,13 +75,12 @@ record quadratic_ours(job const& what, std::size_t steps) {
   auto tuner = ours_pipeline(space.at({{"lr", what.start_lr}}), {.seed = what.seed, .horizon = steps});
   sampled_quadratic model(what.seed + 1);
   record out{.what = what};
-  std::size_t undone = 0;
   std::chrono::steady_clock::duration in_controller{};
   for (std::size_t t = 0; t < steps; ++t) {
     auto const asked = std::chrono::steady_clock::now();
     auto const& now = tuner.ask();
     in_controller += std::chrono::steady_clock::now() - asked;
-    undone += model.carry_out(now.state, t);
+    model.carry_out(now.state, t);
     if (has(now.events, event::rolled_back | event::backed_off)) ++out.rollbacks;
     double const lr = now.values[0], loss = model.step(lr);
     if ((t + 1) % (steps / 10) == 0)
@@ -97,7 +97,7 @@ record quadratic_ours(job const& what, std::size_t steps) {
   out.best_val_loss = out.final_val_loss;
   for (auto const& m : out.history) out.best_val_loss = std::min(out.best_val_loss, m.val_loss);
   out.diverged = !(out.final_val_loss < 260.0);
-  out.extra_work_fraction = static_cast<double>(undone) / static_cast<double>(steps);
+  out.extra_work_fraction = static_cast<double>(model.undone()) / static_cast<double>(steps);
   out.controller_seconds = std::chrono::duration<double>(in_controller).count();
   return out;
 }
