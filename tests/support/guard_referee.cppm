@@ -44,7 +44,8 @@ class referee {
     }
     bool const failed = !history_.empty() && history_.back().went == way::failed;
     if (failed && !remedy) complain("a failure did not act");
-    if (next.why == reason::back_off && is_back_off_up(values)) complain("backed off upwards");
+    // Where a trial ends is its own affair: it may begin again lower than it did, but above what the tuner made of it.
+    if (next.why == reason::back_off && !trial_ends && is_back_off_up(values)) complain("backed off upwards");
     if (remedy) remedy_.assign(values.begin(), values.end());
     last_ = next;
   }
