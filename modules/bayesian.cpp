@@ -16,6 +16,7 @@ module;
 
 module autotunenet;
 
+import :level_tuner;
 import :unit_box;
 
 namespace autotunenet {
@@ -330,6 +331,10 @@ class bayesian_tuner {
 }  // namespace
 
 suggestions bayesian(search_space space, bayesian_options options, std::pmr::memory_resource* memory) {
+  if (options.from == learned::level) {
+    gaussian_process surrogate = make_surrogate(space, checked(options, space));
+    return drive(level_tuner(std::move(space), options, std::move(surrogate)), memory);
+  }
   return drive(bayesian_tuner(std::move(space), options), memory);
 }
 
