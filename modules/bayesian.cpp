@@ -16,6 +16,7 @@ module;
 
 module autotunenet;
 
+import :level_tuner;
 import :unit_box;
 
 namespace autotunenet {
@@ -29,6 +30,9 @@ bayesian_options const& checked(bayesian_options const& options, search_space co
   }
   if (!(options.half_life > 0.0)) {
     throw invalid_option(std::format("bayesian: half_life = {} must be above 0", options.half_life));
+  }
+  if (options.from == learned::level && !options.earlier.empty()) {
+    throw invalid_option("bayesian: earlier tells improvements; with `learned::level` nothing can be made of it");
   }
   if (!(options.caution >= 0.0) || !std::isfinite(options.caution)) {
     throw invalid_option(std::format("bayesian: caution = {} must be finite and not below 0", options.caution));
@@ -367,6 +371,10 @@ class bayesian_tuner {
 }  // namespace
 
 suggestions bayesian(search_space space, bayesian_options options, std::pmr::memory_resource* memory) {
+  if (options.from == learned::level) {
+    gaussian_process surrogate = make_surrogate(space, checked(options, space));
+    return drive(level_tuner(std::move(space), options, std::move(surrogate)), memory);
+  }
   return drive(bayesian_tuner(std::move(space), options), memory);
 }
 

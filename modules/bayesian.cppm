@@ -12,6 +12,12 @@ import :search_space;
 
 export namespace autotunenet {
 
+/// What a metric says of the configuration that ran.
+enum class learned : std::uint8_t {
+  improvement,  ///< by how much it moved: training goes on while it is tuned
+  level,        ///< by what it is: each observation stands for itself, as in a search over a function
+};
+
 struct bayesian_options {
   std::uint64_t seed = 0;
   /// Where to begin; empty: the center of the space.
@@ -23,8 +29,11 @@ struct bayesian_options {
   /// How sure the surrogate must be, in standard deviations, that another configuration is better before it moves
   /// there; 0 follows the mean.
   double caution = 0.75;
+  /// `level` searches the whole reach by noisy expected improvement, with no incumbent to stay at: `caution`, a told
+  /// noise and how a move was made count for nothing. Infinity is a fine `half_life` where nothing drifts.
+  learned from = learned::improvement;
   /// What an earlier run was told, in this search space: the surrogate begins with it, discounted. At most half of the
-  /// window, spread evenly over that run, as if its end lay one half-life back.
+  /// window, spread evenly over that run, as if its end lay one half-life back. For `learned::improvement` alone.
   std::vector<earlier_stretch> earlier{};
 };
 

@@ -137,6 +137,10 @@ TEST_CASE("an earlier run that does not fit is refused, and says why") {
   refused({.space = space, .steps = {{.applied = {0.1}}}}, "holds 1 values; its search space has 2");
   CHECK_THROWS_MATCHES(bayesian(space, {.earlier = {{.applied = {0.1}}}}), invalid_option,
                        MessageMatches(ContainsSubstring("a stretch of 1 values")));
+  CHECK_THROWS_MATCHES(
+      bayesian(space, {.from = learned::level,
+                       .earlier = translate({.space = space, .steps = {{.applied = {0.1, 0.5}}}}, space.center())}),
+      invalid_option, MessageMatches(ContainsSubstring("learned::level")));
   settings chosen{.parameters = space, .tuning = {.tuner = tuner_kind::tpe}};
   CHECK_THROWS_MATCHES(make_pipeline(chosen, {}, earlier_run{.space = space}), invalid_option,
                        MessageMatches(ContainsSubstring("\"bayesian\"")));
