@@ -1,0 +1,165 @@
+#include <ATen/core/grad_mode.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/sgd.h>
+
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "support/small_network.hpp"
+
+import autotunenet.torch;
+
+using namespace autotunenet;
+namespace optim = torch::optim;
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+enum class place { nowhere, weights, gradients, loss, metric };
+
+/// A regression on fixed data, into one step of which NaN may be put.
+struct task {
+  small_network network;
+  at::Tensor inputs = at::randn({64, 4});
+  at::Tensor targets = inputs.sum(1, true);
+
+  double step(optim::Optimizer& optimizer, place poisoned = place::nowhere) {
+    optimizer.zero_grad();
+    at::Tensor loss = at::mse_loss(network.forward(inputs), targets);
+    if (poisoned == place::loss) loss = loss * not_a_number;
+    loss.backward();
+    at::NoGradGuard const quiet;
+    if (poisoned == place::gradients) fill([](at::Tensor const& p) { return p.mutable_grad(); });
+    optimizer.step();
+    if (poisoned == place::weights) fill([](at::Tensor const& p) { return p; });
+    return poisoned == place::nowhere ? loss.item<double>() : not_a_number;
+  }
+  bool finite() const {
+    for (at::Tensor const& t : weights(network)) {
+      if (!std::isfinite(t.sum().item<double>())) return false;
+    }
+    return true;
+  }
+
+ private:
+  void fill(std::function<at::Tensor(at::Tensor const&)> const& part) {
+    for (at::Tensor const& p : network.parameters()) part(p).fill_(not_a_number);
+  }
+};
+
+settings chosen_for(std::size_t horizon, bool range_test = true) {
+  return {.parameters = search_space{real{"lr", 1e-6, 100.0, scale::log}},
+          .tuning = {.objective = hook::step, .seed = 5, .horizon = horizon, .range_test = range_test}};
+}
+
+}  // namespace
+
+TEST_CASE("a run recovers from a start that is far too high; without the range test its weights stay finite at least") {
+  for (double const start : {1e-1, 1.0, 10.0, 100.0}) {
+    for (bool const range_test : {true, false}) {
+      for (bool const adam : {true, false}) {
+        seed(3);
+        task job;
+        job.network.eval();  // no dropout, so that losses can be compared
+        std::unique_ptr<optim::Optimizer> optimizer;
+        if (adam)
+          optimizer = std::make_unique<optim::Adam>(job.network.parameters(), optim::AdamOptions(start));
+        else
+          optimizer = std::make_unique<optim::SGD>(job.network.parameters(), optim::SGDOptions(start).momentum(0.9));
+        torch_tuner tuner =
+            tune(*optimizer, chosen_for(800, range_test), {.model = &job.network, .snapshot_budget = 1.0});
+        double first = 0.0, last = 0.0;
+        for (int step = 0; step < 800; ++step) {
+          last = job.step(*optimizer);
+          tuner.on_step_end(last);
+          if (step == 0) first = last;
+        }
+        INFO((adam ? "Adam" : "SGD") << " from " << start << (range_test ? " with" : " without")
+                                     << " a range test: " << first << " to " << last);
+        if (range_test) CHECK(last < 0.3 * first);
+        CHECK(job.finite());
+      }
+    }
+  }
+}
+
+TEST_CASE("NaN in weights, gradients, loss or metric is survived in every phase of a run") {
+  struct phase {
+    char const* name;
+    int horizon;
+    std::function<bool(int step, suggestion const& in_force)> when;
+    bool trouble_before = false;
+  };
+  std::vector<phase> const phases{
+      {"the first step", 400, [](int step, suggestion const&) { return step == 0; }},
+      {"the range test", 400, [](int, suggestion const& s) { return s.why == reason::range_test && s.number > 10; }},
+      {"the middle", 400, [](int step, suggestion const&) { return step == 200; }},
+      {"a branch", 2600, [](int step, suggestion const& s) { return step > 150 && s.why == reason::range_test; }},
+      {"the cooldown", 400, [](int, suggestion const& s) { return s.why == reason::cooldown; }, true},
+      {"the last step", 400, [](int step, suggestion const&) { return step == 399; }},
+  };
+  for (phase const& during : phases) {
+    for (place const where : {place::weights, place::gradients, place::loss, place::metric}) {
+      seed(3);
+      task job;
+      optim::Adam adam(job.network.parameters(), optim::AdamOptions(1e-3));
+      torch_tuner tuner = tune(adam, chosen_for(during.horizon), {.model = &job.network, .snapshot_budget = 1.0});
+      std::optional<int> poisoned;
+      for (int step = 0; step < during.horizon; ++step) {
+        bool const trouble = during.trouble_before && step == 250;
+        bool const now = !poisoned && !trouble && during.when(step, tuner.current());
+        if (now) poisoned = step;
+        tuner.on_step_end(job.step(adam, now ? where : trouble ? place::metric : place::nowhere));
+      }
+      INFO("NaN in " << static_cast<int>(where) << " during " << during.name << ", step " << poisoned.value_or(-1));
+      CHECK(poisoned);
+      CHECK(job.finite());
+      CHECK(std::isfinite(job.step(adam)));
+    }
+  }
+}
+
+TEST_CASE("after a rollback a loader can rewind to where the state was saved, or go on past what spoiled it") {
+  for (bool const rewinds : {true, false}) {
+    seed(3);
+    task job;
+    optim::Adam adam(job.network.parameters(), optim::AdamOptions(1e-3));
+    std::uint64_t position = 0, undone = 0, marked_at = 0;
+    int spoiled = 0, served = 0;
+    torch_tuner tuner = tune(adam, chosen_for(300, false),
+                             {.model = &job.network,
+                              .on_restore =
+                                  [&](restoration const& back) {
+                                    if (rewinds) position -= back.steps_undone;
+                                    marked_at = back.marked_at;
+                                    undone += back.steps_undone;
+                                  },
+                              .snapshot_budget = 1.0});
+    for (int step = 0; step < 300; ++step) {
+      bool const batch_150 = position++ == 150;
+      served += batch_150 ? 1 : 0;
+      bool const bad = batch_150 && spoiled++ == 0;
+      std::uint64_t const before = undone;
+      tuner.on_step_end(job.step(adam, bad ? place::weights : place::nowhere));
+      if (!bad) continue;
+      CHECK(undone > before);
+      CHECK(marked_at + (undone - before) == tuner.steps());
+      if (rewinds) CHECK(position + undone == tuner.steps());
+    }
+    INFO((rewinds ? "rewinding" : "going on"));
+    if (rewinds)
+      CHECK(served > 1);
+    else
+      CHECK(served == 1);
+    CHECK(job.finite());
+  }
+}
