@@ -42,47 +42,45 @@ class noise_estimate {
   double count_ = 0.0;
 };
 
-/// The smallest of the last `recall` values, in constant time on average: a queue of those that no later one undercuts.
+/// The smallest of the last `recall` values, in constant time on average and, since a metric's noise is not to be
+/// foreseen, without a branch on it. Slots of this round hold values, those of the round before the minimum from there
+/// to its end.
 class recent_minimum {
  public:
-  explicit recent_minimum(std::size_t recall) : entries_(recall) {}
+  explicit recent_minimum(std::size_t recall) : slots_(recall + 1, none) {}
 
   inline void push(double value) noexcept {
-    if (size_ > 0 && pushed_ - entries_[first_].at >= entries_.size()) drop_first();
-    while (size_ > 0 && entries_[slot(size_ - 1)].value >= value) --size_;
-    entries_[slot(size_)] = {pushed_++, value};
-    ++size_;
+    slots_[next_] = value;
+    ++next_;
+    least_ = std::min(least_, value);
+    count_ = std::min(count_ + 1, slots_.size() - 1);
+    if (next_ == slots_.size() - 1) begin_round();
   }
   /// @pre something was pushed
-  inline double value() const noexcept { return entries_[first_].value; }
+  inline double value() const noexcept { return std::min(least_, slots_[next_]); }
   /// Over how many values the minimum was taken.
-  inline double count() const noexcept {
-    return static_cast<double>(std::min<std::uint64_t>(pushed_, entries_.size()));
+  inline double count() const noexcept { return static_cast<double>(count_); }
+  void clear() noexcept {
+    std::ranges::fill(slots_, none);
+    next_ = count_ = 0;
+    least_ = none;
   }
-  void clear() noexcept { first_ = size_ = pushed_ = 0; }
   void fields(archive& a) {
-    a.same_size(entries_);
-    a.below(first_, entries_.size()).below(size_, entries_.size() + 1)(pushed_);
+    a.same_size(slots_)(least_);
+    a.below(next_, slots_.size() - 1).below(count_, slots_.size());
   }
 
  private:
-  struct entry {
-    std::size_t at = 0;
-    double value = 0.0;
-    void fields(archive& a) { a(at)(value); }
-  };
-  inline std::size_t slot(std::size_t i) const noexcept {
-    std::size_t const at = first_ + i;
-    return at < entries_.size() ? at : at - entries_.size();
+  static constexpr double none = std::numeric_limits<double>::infinity();
+  inline void begin_round() noexcept {
+    for (std::size_t i = next_; i-- > 0;) slots_[i] = std::min(slots_[i], slots_[i + 1]);
+    next_ = 0;
+    least_ = none;
   }
-  inline void drop_first() noexcept {
-    first_ = slot(1);
-    --size_;
-  }
-  std::vector<entry> entries_;
-  std::size_t first_ = 0;
-  std::size_t size_ = 0;
-  std::size_t pushed_ = 0;
+  std::vector<double> slots_;  // and one that stays `none`
+  std::size_t next_ = 0;
+  std::size_t count_ = 0;
+  double least_ = none;  // of this round
 };
 
 enum class verdict : std::uint8_t { unknown, healthy, regressed };

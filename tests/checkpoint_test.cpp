@@ -68,6 +68,8 @@ std::vector<recipe> recipes() {
   auto const space = mixed_space;
   return {
       {"bayesian", [=] { return bayesian(space(), {.seed = 3, .window = 32, .half_life = 50.0}); }},
+      {"bayesian, of levels",
+       [=] { return bayesian(space(), {.seed = 3, .window = 32, .half_life = 50.0, .from = learned::level}); }},
       {"tpe", [=] { return tpe(space(), {.seed = 3, .window = 64}); }},
       {"quasi_random", [=] { return quasi_random(space(), {.seed = 3}); }},
       {"every", [=] { return tpe(space(), {.seed = 3}) | every(7); }},

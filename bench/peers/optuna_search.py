@@ -5,21 +5,24 @@
 Input: a line `N`, N lines `y x1 .. xd` that are known already, then a line for each answer. Output: a line `t x1 .. xd`
 for each point to measure, t the microseconds of CPU that it took to tell the last answer and to ask for this point.
 """
+import os
 import sys
 import time
 import warnings
 
-import optuna
+# Libraries that greet on standard output would be taken for answers.
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+import optuna  # noqa: E402
 
 sampler, dimensions, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 warnings.simplefilter("ignore")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-try:
+if sampler == "GP":
     import torch
 
     torch.set_num_threads(1)
-except ImportError:
-    pass
 
 made = {
     "TPE": lambda: optuna.samplers.TPESampler(seed=seed),
@@ -39,7 +42,10 @@ while True:
     trial = study.ask(space)
     x = [trial.params[name] for name in names]
     spent += time.process_time() - began
-    print(1e6 * spent, *(repr(value) for value in x), flush=True)
+    try:
+        print(1e6 * spent, *(repr(value) for value in x), file=answers, flush=True)
+    except BrokenPipeError:  # nobody wants to know any more
+        os._exit(0)
     answer = sys.stdin.readline()
     if not answer:
         break
