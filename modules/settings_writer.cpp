@@ -55,6 +55,8 @@ std::string to_toml(settings const& given) {
   for (setting_key const& key : setting_keys()) {
     setting_value const value = key.get(given);
     if (std::holds_alternative<std::monostate>(value)) continue;
+    // A file that names it must have it among the parameters; one that leaves it out need not.
+    if (key.name == "learning_rate" && value == key.get(settings{})) continue;
     if (key.section != section) text += std::format("{}[{}]\n", text.empty() ? "" : "\n", key.section);
     section = key.section;
     text += std::format("{} = {}\n", key.name, written(key, value));

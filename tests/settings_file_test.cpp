@@ -103,6 +103,12 @@ settings random_settings(std::mt19937_64& engine) {
 
 }  // namespace
 
+TEST_CASE("settings without a learning rate are written and read again") {
+  settings const read = parse_settings("[parameters]\nmomentum = { min = 0.1, max = 0.9 }\n");
+  CHECK(parse_settings(to_toml(read)).parameters == read.parameters);
+  CHECK(to_toml(parse_settings(to_toml(read))) == to_toml(read));
+}
+
 TEST_CASE("a settings file takes effect in every section, whatever their order") {
   settings const s = parse_settings(R"(
 [stability]
