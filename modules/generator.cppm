@@ -120,7 +120,11 @@ class generator {
     bool over = poll() == nullptr;
     bool const over_here = over;
     a(over);
-    if (over && !over_here) close();
+    if (over && !over_here) {
+      // Nothing can follow the end of a tuner; and what is closed could not come back if the rest were refused.
+      if (!a.at_end()) archive::refuse("goes on after its end");
+      close();
+    }
     if (over) return;
     if (over_here) archive::refuse("is of a tuner that goes on, but this one has finished");
     frame_.promise().visit(a);
