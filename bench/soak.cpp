@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <format>
 #include <fstream>
@@ -18,6 +17,7 @@
 
 #include "../tests/support/folder.hpp"
 #include "../tests/support/noise.hpp"
+#include "cpu_clock.hpp"
 
 import autotunenet;
 import autotunenet.journal;
@@ -38,13 +38,6 @@ std::size_t resident_bytes() {
 std::size_t open_files() {
   std::filesystem::directory_iterator const all("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
-/// Of this thread, so that a busy machine does not count.
-double seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 bool row(char const* what, bool kept, std::string const& figures) {
@@ -77,7 +70,7 @@ int main(int count, char** words) {
       settled = resident_bytes();
       files = open_files();
     }
-    double const began = seconds();
+    double const began = bench::cpu_microseconds();
     bool const swept = tuner.ask().why == reason::range_test;  // the tuner rests then
     double const rate = tuner.ask().values[0];
     double const off = std::log10(rate) + 2.5;
@@ -87,7 +80,7 @@ int main(int count, char** words) {
     if (step % 10'007 == 10'006) metric = std::numeric_limits<double>::quiet_NaN();
     tuner.tell({.metric = metric, .restorable = true});
     if (swept) continue;
-    deciles[step * 10 / steps] += seconds() - began;
+    deciles[step * 10 / steps] += bench::cpu_microseconds() - began;
     counts[step * 10 / steps] += 1.0;
   }
   double const before = static_cast<double>(settled), now = static_cast<double>(resident_bytes());

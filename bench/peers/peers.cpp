@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <exception>
 #include <map>
 #include <random>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "../cpu_clock.hpp"
 #include "search.hpp"
 
 namespace {
@@ -20,12 +20,6 @@ using peers::known_point;
 using peers::peer;
 
 constexpr std::size_t dimensions = 4;
-
-double cpu_microseconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return 1e6 * static_cast<double>(now.tv_sec) + 1e-3 * static_cast<double>(now.tv_nsec);
-}
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
@@ -64,10 +58,10 @@ double time_of(peer const& one, std::size_t n, std::size_t pairs, std::uint64_t 
   for (std::size_t k = 0; k < pairs; ++k) {
     double sum = 0.0;
     for (int step = 0; step < 2; ++step) {
-      double const begin = cpu_microseconds();
+      double const begin = bench::cpu_microseconds();
       search->tell(y);
       auto const x = search->ask();
-      double const here = cpu_microseconds() - begin;
+      double const here = bench::cpu_microseconds() - begin;
       double const there = search->microseconds();
       sum += there < 0.0 ? here : there;
       y = over.measure(x);

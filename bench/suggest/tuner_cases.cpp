@@ -6,11 +6,11 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "../cpu_clock.hpp"
 #include "composite.hpp"
 #include "measure.hpp"
 #include "problem.hpp"
@@ -57,13 +57,6 @@ void after_observations(benchmark::State& state) {
   }
 }
 
-/// Time of this thread alone, so that a busy machine does not make the tail.
-double thread_microseconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return 1e6 * static_cast<double>(now.tv_sec) + 1e-3 * static_cast<double>(now.tv_nsec);
-}
-
 /// Each step by itself: the clock's own cost is in it.
 void tail(benchmark::State& state) {
   training run;
@@ -72,10 +65,10 @@ void tail(benchmark::State& state) {
   times.reserve(1 << 20);
   for (auto _ : state) {
     double const metric = run.step(tuner.ask().values);
-    double const begin = thread_microseconds();
+    double const begin = bench::cpu_microseconds();
     tuner.tell(metric);
     benchmark::DoNotOptimize(&tuner.ask());
-    times.push_back(thread_microseconds() - begin);
+    times.push_back(bench::cpu_microseconds() - begin);
   }
   std::ranges::sort(times);
   auto const at = [&](double share) {
