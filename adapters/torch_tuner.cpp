@@ -44,6 +44,7 @@ struct torch_tuner::state {
   hook objective;
   torch::nn::Module* model;
   torch::optim::Optimizer* optimizer;
+  std::filesystem::path folder;
   training_snapshot copy;  // of model and optimizer, while a checkpoint is made or loaded
   std::vector<double> to_apply{};
   bool state_was_missing = false;
@@ -57,12 +58,14 @@ struct torch_tuner::state {
         objective(options.objective),
         model(options.model),
         optimizer(&tuned),
-        copy(options.random_engine, options.snapshot_folder) {
+        folder(options.snapshot_folder),
+        copy(options.random_engine, folder) {
     if (model) {
       slots.emplace(*model, tuned,
                     slot_options{.random_engine = options.random_engine,
                                  .budget = options.snapshot_budget,
-                                 .folder = options.snapshot_folder});
+                                 .folder = options.snapshot_folder,
+                                 .snapshots = options.snapshots});
     }
   }
 
@@ -128,7 +131,7 @@ struct torch_tuner::state {
     to.write(parts);
   }
 
-  // First all that may be refused, each as a whole; what has changed by then is put back.
+  // First what can be put back, the pipeline last: one that ends by being loaded could not be brought back to life.
   void resume(checkpoint const& from) {
     auto const of = [&](char const* part) { return from["autotunenet " + std::string(part)]; };
     if (slots.has_value() != from.contains("autotunenet training")) {
@@ -139,21 +142,31 @@ struct torch_tuner::state {
       archive training(of("training"));
       copy.fields(training, *model, *optimizer);
     }
-    std::vector<std::byte> const pipeline_before = autotunenet::save(pipeline), own_before = autotunenet::save(*this);
+    std::vector<std::byte> const own_before = autotunenet::save(*this);
     std::vector<std::byte> const slots_before = slots ? autotunenet::save(*slots) : std::vector<std::byte>();
-    training_snapshot before(copy.with_random_engine());
+    training_snapshot before(copy.with_random_engine(), folder);
     if (slots) before.save(*model, *optimizer);
+    std::span<double const> const in_force = values.read();
+    std::vector<double> const values_before(in_force.begin(), in_force.end());
     try {
-      load(pipeline, of("pipeline"));
       load(*this, of("adapter"));
-      if (slots) load(*slots, of("slots"));
-      if (slots) copy.restore(*optimizer);
+      if (slots) {
+        load(*slots, of("slots"));
+        copy.restore(*optimizer);
+      }
       values.apply(to_apply);
+      load(pipeline, of("pipeline"));
     } catch (...) {
-      load(pipeline, pipeline_before);
       load(*this, own_before);
-      if (slots) load(*slots, slots_before);
-      if (slots) before.restore(*optimizer);
+      if (slots) {
+        load(*slots, slots_before);
+        before.restore(*optimizer);
+      }
+      try {
+        values.apply(values_before);
+      } catch (...) {
+        // A setter that fails once more: the first failure is the one to report.
+      }
       throw;
     }
     copy.clear();
@@ -194,9 +207,9 @@ void torch_tuner::save(checkpoint_store& to, std::span<checkpoint_part const> ow
 void torch_tuner::resume(checkpoint const& from) {
   try {
     state_->resume(from);
-  } catch (checkpoint_error const& why) {
+  } catch (error const& why) {
     std::string const text = why.what();
-    if (text.starts_with("checkpoint ")) throw;
+    if (dynamic_cast<checkpoint_error const*>(&why) && text.starts_with("checkpoint ")) throw;
     throw checkpoint_error(std::format("checkpoint {}: {}", from.name(), text));
   }
 }

@@ -38,6 +38,9 @@ struct torch_options {
   /// Where those states are kept, for models that do not fit in memory twice (see `training_snapshot`); empty: in
   /// memory. A state that the folder has no room for is left out, and training goes on.
   std::filesystem::path snapshot_folder{};
+  /// How many such states are kept, 2 to 64: the newest, which has yet to prove itself, and the good ones before it.
+  /// With more than 2, trouble that comes back right after a return goes further back.
+  std::size_t snapshots = 2;
 };
 
 /// Lets a pipeline tune an optimizer while it trains.

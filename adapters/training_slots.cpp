@@ -1,11 +1,12 @@
 module;
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <format>
 #include <utility>
+#include <vector>
 
 #include "torch_fwd.hpp"
 
@@ -14,6 +15,8 @@ module autotunenet.torch;
 namespace autotunenet {
 
 namespace {
+
+constexpr std::size_t most_snapshots = 64;
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -29,8 +32,13 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
       budget_(options.budget),
       trial_{empty_snapshot()},
       candidate_{empty_snapshot()},
-      good_{empty_snapshot()},
       begin_(seconds_now()) {
+  if (options.snapshots < 2 || options.snapshots > most_snapshots) {
+    throw invalid_option(std::format(
+        "snapshots: {} is not allowed; it is 2 to {}: the candidate and the good states before it", options.snapshots,
+        most_snapshots));
+  }
+  while (good_.size() + 1 < options.snapshots) good_.push_back({empty_snapshot()});
   if (!(budget_ >= 0.0)) {
     throw invalid_option(
         std::format("budget: {} is not allowed; it is a fraction of training time, at least 0", budget_));
@@ -46,13 +54,12 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
   slots_report report;
   if (what == training_state::keep) return report;
   if (has(what, training_state::return_to_trial)) put_back(trial_, training_state::return_to_trial, report);
-  if (has(what, training_state::return_to_good)) {
-    // Before the first promotion the candidate is all there is: the state that training began with.
-    put_back(good_.valid ? good_ : candidate_, training_state::return_to_good, report);
-  }
+  if (has(what, training_state::return_to_good)) return_to_good(report);
   if (has(what, training_state::promote) && candidate_.valid) {
-    std::swap(candidate_, good_);  // the older good one's storage serves the next candidate
+    std::ranges::rotate(good_, good_.end() - 1);
+    std::swap(candidate_, good_.front());  // the oldest good one's storage serves the next candidate
     candidate_.valid = false;
+    returned_ = false;
   }
   if (has(what, training_state::mark_candidate)) {
     candidate_.valid = false;
@@ -70,6 +77,16 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
     trial_.valid = false;
   }
   return report;
+}
+
+void training_slots::return_to_good(slots_report& report) {
+  if (returned_ && good_.size() > 1 && good_[1].valid) {
+    good_.front().valid = false;
+    std::ranges::rotate(good_, good_.begin() + 1);
+  }
+  // Before the first promotion the candidate is all there is: the state that training began with.
+  put_back(good_.front().valid ? good_.front() : candidate_, training_state::return_to_good, report);
+  returned_ = good_.front().valid;
 }
 
 void training_slots::put_back(slot const& from, training_state what, slots_report& report) {
@@ -103,22 +120,36 @@ void training_slots::fields(archive& a) {
   a.section("training slots");
   double training = seconds_now() - begin_;
   double spent = spent_;
-  bool has_marked = has_marked_candidate_;
+  bool has_marked = has_marked_candidate_, returned = returned_;
   std::uint64_t marks = marks_, left_out = left_out_;
-  a(training)(spent)(has_marked)(marks)(left_out);
-  std::array<slot, 3> read;
-  std::array<slot*, 3> const own{&trial_, &candidate_, &good_};
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    if (a.reading()) read[i].saved = empty_snapshot();
-    slot& one = a.reading() ? read[i] : *own[i];
+  a(training)(spent)(has_marked)(returned)(marks)(left_out);
+  std::uint64_t snapshots = good_.size() + 1;
+  a(snapshots);
+  if (snapshots != good_.size() + 1)
+    archive::refuse(std::format("was made with {} snapshots; here there are {}", snapshots, good_.size() + 1));
+  auto const exchange = [&](slot& one) {
     a(one.valid)(one.step);
     if (one.valid) one.saved.fields(a, *model_, *optimizer_);
+  };
+  if (!a.reading()) {
+    exchange(trial_);
+    exchange(candidate_);
+    for (slot& one : good_) exchange(one);
+    return;
   }
-  if (!a.reading()) return;
-  for (std::size_t i = 0; i < own.size(); ++i) *own[i] = std::move(read[i]);
+  slot trial{empty_snapshot()}, candidate{empty_snapshot()};
+  exchange(trial);
+  exchange(candidate);
+  std::vector<slot> good;
+  good.reserve(good_.size());
+  while (good.size() < good_.size()) exchange(good.emplace_back(empty_snapshot()));
+  trial_ = std::move(trial);
+  candidate_ = std::move(candidate);
+  good_ = std::move(good);
   begin_ = seconds_now() - training;
   spent_ = spent;
   has_marked_candidate_ = has_marked;
+  returned_ = returned;
   marks_ = marks;
   left_out_ = left_out;
 }
@@ -129,7 +160,9 @@ bool training_slots::affordable() const {
 }
 
 std::size_t training_slots::bytes() const {
-  return trial_.saved.bytes() + candidate_.saved.bytes() + good_.saved.bytes();
+  std::size_t sum = trial_.saved.bytes() + candidate_.saved.bytes();
+  for (slot const& one : good_) sum += one.saved.bytes();
+  return sum;
 }
 
 }  // namespace autotunenet

@@ -2,6 +2,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "torch_fwd.hpp"
 
@@ -18,6 +19,9 @@ struct slot_options {
   /// limited.
   double budget = 0.01;
   std::filesystem::path folder{};  ///< as `training_snapshot` takes it; empty: in memory
+  /// States kept for a rollback, 2 to 64: the candidate and the good ones before it. While a trial goes on its state
+  /// comes on top.
+  std::size_t snapshots = 2;
 };
 
 /// What `training_slots::carry_out` did.
@@ -28,9 +32,11 @@ struct slots_report {
   std::uint64_t marked_at = 0;                     ///< where something was put back: the step it was marked at
 };
 
-/// Carries out `suggestion::state`: training snapshots of the trial, the candidate and the good state, at most three.
+/// Carries out `suggestion::state`: training snapshots of the trial, the candidate and the good states.
 ///
-/// A return to the good state goes to the candidate where nothing was promoted yet. A candidate mark is left out while
+/// A return to the good state goes to the newest one, to the candidate where nothing was promoted yet. A return that
+/// follows without a promotion in between says that trouble was already on its way there: it goes to the good state
+/// before, where `slot_options::snapshots` keeps one. A candidate mark is left out while
 /// marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good state
 /// there is, which is older but was good, and never brings up a candidate older than the one the guard means. The first
 /// candidate is always marked, and so is every trial. A mark that the folder has no room for is left out, whichever.
@@ -38,15 +44,15 @@ struct slots_report {
 /// Refers to the model and the optimizer: both must outlive it.
 class training_slots {
  public:
-  /// Throws `invalid_option`: an optimizer that cannot be copied, a budget that is negative or NaN, a folder in which
-  /// no file can be made.
+  /// Throws `invalid_option`: an optimizer that cannot be copied, a budget that is negative or NaN, fewer than 2
+  /// or more than 64 snapshots, a folder in which no file can be made.
   training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options = {});
 
   /// In the order of declaration of `training_state`. @param step the training steps so far, kept with each mark
   slots_report carry_out(training_state what, std::uint64_t step = 0);
 
-  /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, and
-  /// leaves the slots as they were.
+  /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, also
+  /// where another number of snapshots was kept, and leaves the slots as they were.
   void fields(archive& a);
 
   std::uint64_t marks() const noexcept { return marks_; }
@@ -67,13 +73,16 @@ class training_slots {
   void mark(slot& to, std::uint64_t step, slots_report& report);
   training_snapshot empty_snapshot() const { return training_snapshot(random_engine_, folder_); }
   bool affordable() const;
+  void return_to_good(slots_report& report);
 
   torch::nn::Module* model_;
   torch::optim::Optimizer* optimizer_;
   bool random_engine_;
   std::filesystem::path folder_;
   double budget_;
-  slot trial_, candidate_, good_;
+  slot trial_, candidate_;
+  std::vector<slot> good_;            // the newest first
+  bool returned_ = false;             // to the newest good one, and nothing was promoted since
   double begin_;  // seconds of a clock that only goes forward
   double spent_ = 0.0;
   bool has_marked_candidate_ = false;

@@ -47,7 +47,8 @@ struct guard_options {
   /// Observations after a rollback during which regressions do not roll back again. Failures still act.
   std::size_t cooldown = 10;
 
-  /// What each back-off multiplies the parameters of `safety` by, in (0, 1).
+  /// What each back-off multiplies the parameters of `safety` by, in (0, 1). Where three remedies in a row have not
+  /// helped, the next are worth two, four, and then eight back-offs at once.
   double back_off = 0.5;
   /// Real parameters that are safer when smaller, each by its name or its name in a group ("lr" means "encoder.lr"
   /// too). On a log scale the value shrinks by `back_off`, on a linear scale its distance from the lower bound. Where

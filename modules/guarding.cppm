@@ -236,7 +236,7 @@ void guarding::choose_remedy(bool restorable) {
     target = good.values;
   } else {
     if (care.remedies == 0) target = ran;
-    safe->retreat(target, ran);
+    for (std::size_t i = care.stride(); i > 0; --i) safe->retreat(target, ran);
   }
   remedy = roll_back ? reason::rollback : reason::back_off;
   news |= roll_back ? event::rolled_back : event::backed_off;

@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <cstddef>
 #include <limits>
 
@@ -29,6 +30,12 @@ struct recovery {
     regressions = 0;
     ++remedies;
     doubtful = restored || remedies >= 2;
+  }
+  /// How many back-offs the next one is worth: where three remedies in a row have not helped, the place to go to is far
+  /// away, and each goes twice as far as the one before.
+  inline std::size_t stride() const noexcept {
+    constexpr std::size_t tried = 2, doublings = 3;
+    return std::size_t{1} << (remedies <= tried ? 0 : std::min(remedies - tried, doublings));
   }
   /// One observation of the cooldown; whether it was the last.
   inline bool cool() noexcept { return cooldown_left > 0 && --cooldown_left == 0; }

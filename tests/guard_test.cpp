@@ -8,6 +8,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <span>
 #include <string>
@@ -539,6 +540,18 @@ TEST_CASE("with nothing good known the guard backs off, further each time, and n
   CHECK(made[6].values["lr"] == 1e-5);
   CHECK(made[6].why == reason::back_off);
   CHECK(has(made[6].events, event::backed_off));
+}
+
+TEST_CASE("back-offs that do not help grow, so that no start is too many halvings away") {
+  auto tuner = scripted(search_space{real{"lr", 1e-12, 100.0, scale::log}}.at({{"lr", 100.0}}), [](suggestion&) {}) |
+               guard({.cooldown = 0});
+  auto const made = run(tuner, times(8, quiet_nan));
+  double expected = 100.0;
+  std::size_t const halvings[] = {1, 1, 1, 2, 4, 8, 8};
+  for (std::size_t i = 0; i < std::size(halvings); ++i) {
+    expected *= std::pow(0.5, halvings[i]);
+    CHECK_THAT(made[i + 1].values["lr"], WithinRel(expected, 1e-12));
+  }
 }
 
 TEST_CASE("each back-off goes further than the last, wherever the tuner went in between") {

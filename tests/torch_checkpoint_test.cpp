@@ -1,3 +1,4 @@
+#include <torch/nn/modules/linear.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -22,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/file_size_limit.hpp"
 #include "support/folder.hpp"
 #include "support/small_network.hpp"
 
@@ -218,6 +220,96 @@ TEST_CASE("a setter that throws at a resume leaves the run as it was") {
   fresh.resume(*store.read());
   CHECK(same_bits(weights(other), weights(network)));
   CHECK(dropout == tuner.applied()[1]);
+}
+
+namespace {
+
+/// Ends after so many observations.
+suggestions lasting(configuration start, int observations) {
+  struct counter {
+    suggestion next;
+    int left;
+    suggestion const& ask() {
+      ++next.number;
+      return next;
+    }
+    void tell(observation const&) {
+      if (--left == 0) throw tuning_finished("enough");
+    }
+    void fields(archive& a) {
+      a.section("counter");
+      a(next)(left);
+    }
+  };
+  return drive(counter{.next = {.values = std::move(start)}, .left = observations});
+}
+
+}  // namespace
+
+TEST_CASE("a run that has ended is refused as a whole where it cannot be resumed, and the run here goes on") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  search_space const space{real{"lr", 1e-5, 1.0, scale::log}};
+  struct counted {
+    small_network network;
+    optim::SGD sgd;
+    torch_tuner tuner;
+    counted(search_space const& space, int observations)
+        : sgd(network.parameters(), optim::SGDOptions(0.1)),
+          tuner(sgd, lasting(current_values(sgd, space), observations), {.model = &network}) {}
+    void steps(int count) {
+      for (int i = 0; i < count; ++i) tuner.on_step_end(train_step(network, sgd));
+    }
+  };
+  counted over(space, 3);
+  over.steps(2);
+  CHECK_THROWS_AS(over.steps(1), tuning_finished);
+  REQUIRE(over.tuner.finished());
+  over.tuner.save(store);
+  checkpoint const kept = *store.read();
+  for (std::size_t part = 0; part < kept.parts().size(); ++part) {
+    INFO(kept.parts()[part].name);
+    std::vector<checkpoint_part> cut(kept.parts().begin(), kept.parts().end());
+    cut[part].bytes.resize(cut[part].bytes.size() / 2);
+    counted going(space, 20);
+    going.steps(2);
+    CHECK_THROWS_AS(going.tuner.resume(checkpoint("cut", cut)), checkpoint_error);
+    CHECK_FALSE(going.tuner.finished());
+    going.steps(2);
+    CHECK(going.tuner.current().number == 5);
+    going.tuner.resume(kept);
+    CHECK(going.tuner.finished());
+  }
+}
+
+TEST_CASE("a resume that finds no room for its snapshots is refused, and the run goes on") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  torch::nn::Linear model(200, 200);
+  optim::SGD sgd(model->parameters(), optim::SGDOptions(0.01));
+  torch_tuner tuner = tune(sgd, chosen_with(600), {.model = model.get(), .snapshot_folder = place.path()});
+  auto const steps = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      sgd.zero_grad();
+      at::Tensor const loss = model->forward(at::ones({4, 200})).square().mean();
+      loss.backward();
+      sgd.step();
+      tuner.on_step_end(loss);
+    }
+  };
+  steps(3);
+  tuner.save(store);
+  checkpoint const kept = *store.read();
+  steps(3);
+  at::Tensor const before = model->weight.detach().clone();
+  {
+    test::file_size_limit const none(1000);
+    CHECK_THROWS_MATCHES(tuner.resume(kept), checkpoint_error, MessageMatches(ContainsSubstring("snapshot folder")));
+  }
+  CHECK(model->weight.detach().equal(before));
+  CHECK(tuner.steps() == 6);
+  tuner.resume(kept);
+  CHECK(tuner.steps() == 3);
 }
 
 TEST_CASE("bytes of a checkpoint changed at random never crash a resume") {

@@ -63,7 +63,7 @@ settings chosen_for(std::size_t horizon, bool range_test = true) {
 
 }  // namespace
 
-TEST_CASE("a run recovers from a start that is far too high; without the range test its weights stay finite at least") {
+TEST_CASE("a run recovers from a start that is far too high; Adam without the range test keeps finite weights at least") {
   for (double const start : {1e-1, 1.0, 10.0, 100.0}) {
     for (bool const range_test : {true, false}) {
       for (bool const adam : {true, false}) {
@@ -85,7 +85,7 @@ TEST_CASE("a run recovers from a start that is far too high; without the range t
         }
         INFO((adam ? "Adam" : "SGD") << " from " << start << (range_test ? " with" : " without")
                                      << " a range test: " << first << " to " << last);
-        if (range_test) CHECK(last < 0.3 * first);
+        if (range_test || !adam) CHECK(last < 0.3 * first);
         CHECK(job.finite());
       }
     }

@@ -132,6 +132,52 @@ TEST_CASE("a budget that is no fraction is refused") {
   }
 }
 
+TEST_CASE("with more snapshots, trouble that comes back goes further back, as far as there are good states") {
+  seed(8);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1).momentum(0.9));
+  training_slots slots(network, sgd, {.budget = unlimited, .snapshots = 4});
+  std::vector<std::vector<at::Tensor>> at;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    at.push_back(weights(network));
+    slots.carry_out(promote | mark_candidate, i);
+    train_step(network, sgd);
+  }
+  for (std::uint64_t const expected : {4, 3, 2, 2}) {
+    slots_report const report = slots.carry_out(return_to_good);
+    CHECK(report.marked_at == expected);
+    CHECK(same_bits(weights(network), at[expected]));
+    train_step(network, sgd);
+  }
+  // A promotion says that the trouble is over; those that led into it are forgotten.
+  slots.carry_out(mark_candidate, 10);
+  slots.carry_out(promote);
+  CHECK(slots.carry_out(return_to_good).marked_at == 10);
+  CHECK(slots.carry_out(return_to_good).marked_at == 2);
+}
+
+TEST_CASE("the number of snapshots bounds what they hold, and is kept in checkpoints") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  auto const filled = [&](std::size_t snapshots) {
+    training_slots slots(network, sgd, {.budget = unlimited, .snapshots = snapshots});
+    for (std::uint64_t i = 0; i < 10; ++i) slots.carry_out(promote | mark_candidate, i);
+    return slots;
+  };
+  training_slots two = filled(2), five = filled(5);
+  CHECK(2 * five.bytes() == 5 * two.bytes());
+  auto const kept = save(five);
+  CHECK_THROWS_AS(load(two, kept), checkpoint_error);
+  CHECK(two.carry_out(return_to_good).marked_at == 8);
+  training_slots other(network, sgd, {.budget = unlimited, .snapshots = 5});
+  load(other, kept);
+  for (std::uint64_t const expected : {8, 7, 6, 5, 5}) CHECK(other.carry_out(return_to_good).marked_at == expected);
+  for (std::size_t const count : {0, 1, 65}) {
+    CHECK_THROWS_MATCHES(training_slots(network, sgd, {.snapshots = count}), invalid_option,
+                         Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring("snapshots: ")));
+  }
+}
+
 TEST_CASE("what is asked for at once is carried out in the order of declaration") {
   seed(6);
   small_network network;
