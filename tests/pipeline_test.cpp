@@ -1,6 +1,7 @@
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
+#include <chrono>
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/clock_reads.hpp"
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
@@ -207,4 +209,18 @@ TEST_CASE("every return of a run finds the state that was saved for it, and undo
     CHECK(trial.empty());
     CHECK(network.loss() < 0.05);
   }
+}
+
+TEST_CASE("no step reads a clock") {
+  support::clock_reads const before;
+  (void)std::chrono::steady_clock::now();
+  CHECK(before.since() == (support::clock_reads::counted() ? 1 : 0));
+  settings chosen;
+  chosen.parameters = search_space{real{"lr", 1e-4, 1.0, scale::log}};
+  chosen.tuning.tune_n_steps = 4;
+  suggestions tuning = make_pipeline(chosen);
+  support::noisy_quadratic network(5);
+  support::clock_reads const reads;
+  for (int i = 0; i < 500; ++i) tuning.tell(network.step(tuning.ask().values[0]));
+  CHECK(reads.since() == 0);
 }
