@@ -135,8 +135,7 @@ class archive {
   std::size_t length(std::size_t size, std::size_t least) {
     std::uint64_t stored = size;
     (*this)(stored);
-    if (reading_ && stored > (from_.size() - at_) / least)
-      refuse_elements(stored);
+    if (reading_ && stored > (from_.size() - at_) / least) refuse_elements(stored);
     return static_cast<std::size_t>(stored);
   }
   template <class Values>

@@ -28,10 +28,10 @@ module;
 #include <variant>
 #include <vector>
 
-/// The standard library as far as the interfaces of this project need it, in the manner of `import std`, which not every
-/// standard library has yet. Every other interface imports this module where it would include headers: what headers
-/// declare then lies in one compiled interface instead of in each. No interface exports it further, so who imports
-/// `autotunenet` gets no names of `std` with it.
+/// The standard library as far as the interfaces of this project need it, in the manner of `import std`, which not
+/// every standard library has yet. Every other interface imports this module where it would include headers: what
+/// headers declare then lies in one compiled interface instead of in each. No interface exports it further, so who
+/// imports `autotunenet` gets no names of `std` with it.
 export module autotunenet.standard;
 
 export namespace std {
