@@ -1,11 +1,9 @@
 module;
-#include <memory>
-#include <vector>
-
 #include "spdlog_fwd.hpp"
 
 export module autotunenet.journal:human_log;
 
+import autotunenet.standard;
 import autotunenet;
 
 export namespace autotunenet {

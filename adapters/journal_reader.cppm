@@ -1,14 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
 export module autotunenet.journal:reader;
 
+import autotunenet.standard;
 import autotunenet;
 
 export namespace autotunenet {

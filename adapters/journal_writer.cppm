@@ -1,15 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
 export module autotunenet.journal:writer;
 
+import autotunenet.standard;
 import autotunenet;
 
 export namespace autotunenet {

@@ -1,9 +1,6 @@
-module;
-#include <concepts>
-#include <vector>
-
 export module autotunenet.journal:observers;
 
+import autotunenet.standard;
 import autotunenet;
 
 export namespace autotunenet {

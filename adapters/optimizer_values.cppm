@@ -1,14 +1,9 @@
 module;
-#include <functional>
-#include <memory>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "torch_fwd.hpp"
 
 export module autotunenet.torch:optimizer_values;
 
+import autotunenet.standard;
 import autotunenet;
 
 export namespace autotunenet {

@@ -1,16 +1,9 @@
 module;
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <functional>
-#include <memory>
-#include <span>
-#include <vector>
-
 #include "torch_fwd.hpp"
 
 export module autotunenet.torch:torch_tuner;
 
+import autotunenet.standard;
 import autotunenet;
 import :optimizer_values;
 

@@ -1,13 +1,9 @@
 module;
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <vector>
-
 #include "torch_fwd.hpp"
 
 export module autotunenet.torch:training_slots;
 
+import autotunenet.standard;
 import autotunenet;
 import :training_snapshot;
 

@@ -1,12 +1,9 @@
 module;
-#include <cstddef>
-#include <filesystem>
-#include <memory>
-
 #include "torch_fwd.hpp"
 
 export module autotunenet.torch:training_snapshot;
 
+import autotunenet.standard;
 import autotunenet;
 
 export namespace autotunenet {

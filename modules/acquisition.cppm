@@ -1,11 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <vector>
-
 export module autotunenet:acquisition;
 
+import autotunenet.standard;
 import :archive;
 import :gaussian_process;
 import :search_space;

@@ -1,11 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <memory_resource>
-#include <string>
-
 export module autotunenet:anneal;
 
+import autotunenet.standard;
 import :generator;
 
 export namespace autotunenet {

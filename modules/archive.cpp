@@ -45,7 +45,7 @@ void archive::section(std::string_view name) {
 archive& archive::operator()(configuration& values) {
   std::uint64_t size = values.size();
   (*this)(size);
-  if (size != values.size()) refuse(std::format("holds {} values where {} belong", size, values.size()));
+  if (size != values.size()) refuse_count(size, values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     double native = values[i];
     (*this)(native);
@@ -86,6 +86,20 @@ archive& archive::same(search_space const& space) {
     refuse(std::format("has a parameter \"{}\" that is not here", printable(extra)));
   }
   return *this;
+}
+
+void archive::refuse(std::string_view why) { throw checkpoint_error("what was saved " + std::string(why)); }
+void archive::refuse_number(std::uint64_t number, std::size_t limit) {
+  refuse(std::format("holds the number {} where it must be below {}", number, limit));
+}
+void archive::refuse_count(std::uint64_t given, std::size_t wanted) {
+  refuse(std::format("holds {} values where {} belong", given, wanted));
+}
+void archive::refuse_bytes(std::uint64_t claimed) {
+  refuse(std::format("ends too early: it claims {} bytes more", claimed));
+}
+void archive::refuse_elements(std::uint64_t claimed) {
+  refuse(std::format("claims {} elements, more than its bytes can hold", claimed));
 }
 
 std::string archive::printable(std::string_view text) {

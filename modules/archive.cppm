@@ -1,21 +1,6 @@
-module;
-#include <array>
-#include <bit>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <format>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
 export module autotunenet:archive;
 
+import autotunenet.standard;
 import :error;
 import :search_space;
 import :trial;
@@ -77,8 +62,8 @@ class archive {
   template <std::integral T>
   archive& below(T& value, std::size_t limit) {
     (*this)(value);
-    if (reading_ && (std::cmp_less(value, 0) || !std::cmp_less(value, limit)))
-      refuse(std::format("holds the number {} where it must be below {}", value, limit));
+    if (reading_ && std::cmp_less(value, 0)) refuse("holds a negative number where it cannot be one");
+    if (reading_ && !std::cmp_less(value, limit)) refuse_number(static_cast<std::uint64_t>(value), limit);
     return *this;
   }
   /// A number or an enumeration that lies between two others, both included; never NaN.
@@ -126,7 +111,7 @@ class archive {
   archive& same_size(T&& values) {
     std::uint64_t size = values.size();
     (*this)(size);
-    if (size != values.size()) refuse(std::format("holds {} values where {} belong", size, values.size()));
+    if (size != values.size()) refuse_count(size, values.size());
     each(values);
     return *this;
   }
@@ -137,23 +122,20 @@ class archive {
   void block(void* data, std::size_t size) { raw(data, size); }
   /// Before memory is taken for what is read: throws where fewer bytes than that are left.
   void expect(std::uint64_t size) const {
-    if (reading_ && size > from_.size() - at_) refuse(std::format("ends too early: it claims {} bytes more", size));
+    if (reading_ && size > from_.size() - at_) refuse_bytes(size);
   }
   /// The space must be the same in what is read; the message of the `checkpoint_error` names the first parameter that
   /// is not.
   archive& same(search_space const& space);
 
-  [[noreturn]] static void refuse(std::string_view why) {
-    throw checkpoint_error("what was saved " + std::string(why));
-  }
+  [[noreturn]] static void refuse(std::string_view why);
 
  private:
   // The number of elements that follow, each of at least `least` bytes.
   std::size_t length(std::size_t size, std::size_t least) {
     std::uint64_t stored = size;
     (*this)(stored);
-    if (reading_ && stored > (from_.size() - at_) / least)
-      refuse(std::format("claims {} elements, more than its bytes can hold", stored));
+    if (reading_ && stored > (from_.size() - at_) / least) refuse_elements(stored);
     return static_cast<std::size_t>(stored);
   }
   template <class Values>
@@ -184,6 +166,10 @@ class archive {
     at_ += size;
   }
   static std::string printable(std::string_view text);
+  [[noreturn]] static void refuse_number(std::uint64_t number, std::size_t limit);
+  [[noreturn]] static void refuse_count(std::uint64_t given, std::size_t wanted);
+  [[noreturn]] static void refuse_bytes(std::uint64_t claimed);
+  [[noreturn]] static void refuse_elements(std::uint64_t claimed);
 
   std::vector<std::byte> written_;
   std::span<std::byte const> from_;

@@ -1,11 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <memory_resource>
-#include <vector>
-
 export module autotunenet:bayesian;
 
+import autotunenet.standard;
 import :earlier_run;
 import :generator;
 import :search_space;

@@ -1,16 +1,6 @@
-module;
-#include <cstddef>
-#include <filesystem>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
 export module autotunenet:checkpoint;
 
+import autotunenet.standard;
 import :archive;
 import :generator;
 

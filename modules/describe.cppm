@@ -1,11 +1,6 @@
-module;
-#include <array>
-#include <optional>
-#include <string>
-#include <string_view>
-
 export module autotunenet:describe;
 
+import autotunenet.standard;
 import :trial;
 
 export namespace autotunenet {

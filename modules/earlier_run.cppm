@@ -1,9 +1,6 @@
-module;
-#include <cstddef>
-#include <vector>
-
 export module autotunenet:earlier_run;
 
+import autotunenet.standard;
 import :search_space;
 import :trial;
 

@@ -1,7 +1,6 @@
-module;
-#include <stdexcept>
-
 export module autotunenet:error;
+
+import autotunenet.standard;
 
 export namespace autotunenet {
 

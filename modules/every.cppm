@@ -1,9 +1,6 @@
-module;
-#include <cstddef>
-#include <memory_resource>
-
 export module autotunenet:every;
 
+import autotunenet.standard;
 import :generator;
 
 export namespace autotunenet {

@@ -1,13 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <memory>
-#include <span>
-#include <vector>
-
 export module autotunenet:gaussian_process;
 
+import autotunenet.standard;
 import :archive;
 
 export namespace autotunenet {

@@ -1,23 +1,13 @@
-module;
-#include <coroutine>
-#include <cstddef>
-#include <cstring>
-#include <exception>
-#include <format>
-#include <iterator>
-#include <memory_resource>
-#include <new>
-#include <stop_token>
-#include <type_traits>
-#include <utility>
-
 export module autotunenet:generator;
 
+import autotunenet.standard;
 import :archive;
 import :error;
 import :trial;
 
 namespace autotunenet {
+
+[[noreturn]] void refuse_answer(std::uint64_t answered, std::uint64_t pending);
 
 // The frame remembers its memory resource behind its last byte, as std::generator does (P2502R2, "allocator support").
 struct frame_memory {
@@ -192,8 +182,7 @@ class generator {
     promise_type& promise = frame_.promise();
     if constexpr (requires { answer.number == promise.yielded_->number; }) {
       if (answer.number != 0 && answer.number != promise.yielded_->number) {
-        throw protocol_error(std::format("told an observation of suggestion {}, but suggestion {} is pending",
-                                         answer.number, promise.yielded_->number));
+        refuse_answer(answer.number, promise.yielded_->number);
       }
     }
     asked_ = false;

@@ -1,13 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <memory_resource>
-#include <string>
-#include <vector>
-
 export module autotunenet:guard;
 
+import autotunenet.standard;
 import :generator;
 
 export namespace autotunenet {

@@ -2,7 +2,6 @@ module;
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <format>
 #include <limits>
 #include <memory_resource>
 #include <optional>
@@ -26,6 +25,9 @@ import :search_space;
 import :trial;
 
 namespace autotunenet {
+
+[[noreturn]] void refuse_applied(std::size_t given, std::size_t wanted);
+[[noreturn]] void refuse_suggested(std::size_t given, std::size_t before);
 
 /// All that a guard knows.
 struct guarding {
@@ -179,10 +181,7 @@ void guarding::propose(suggestion const& wanted) {
 bool guarding::notice_what_ran(std::span<double const> applied) {
   if (settled && (applied.empty() || same_values(applied, ran))) return false;
   if (applied.empty()) applied = out.values.values();
-  if (applied.size() != out.values.size()) {
-    throw invalid_option(std::format("observation.applied holds {} values; the search space has {} parameters",
-                                     applied.size(), out.values.size()));
-  }
+  if (applied.size() != out.values.size()) refuse_applied(applied.size(), out.values.size());
   ran.assign(applied.begin(), applied.end());
   for (std::size_t i = 0; i < ran.size(); ++i) {
     if (std::isnan(ran[i])) ran[i] = out.values[i];
@@ -267,11 +266,7 @@ void guarding::fields(archive& a) {
 void guarding::check_shape(configuration const& values) const {
   if (values.empty())
     throw invalid_option("guard: the tuner suggested an empty configuration; it needs one of a search space");
-  if (step && values.size() != out.values.size()) {
-    throw invalid_option(
-        std::format("guard: the tuner suggested {} values after {}; the search space must stay the same", values.size(),
-                    out.values.size()));
-  }
+  if (step && values.size() != out.values.size()) refuse_suggested(values.size(), out.values.size());
 }
 
 }  // namespace autotunenet

@@ -1,8 +1,6 @@
-module;
-#include <memory_resource>
-
 export module autotunenet:maximize;
 
+import autotunenet.standard;
 import :generator;
 
 export namespace autotunenet {

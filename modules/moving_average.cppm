@@ -1,14 +1,6 @@
-module;
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <format>
-#include <limits>
-#include <vector>
-
 export module autotunenet:moving_average;
 
+import autotunenet.standard;
 import :archive;
 import :error;
 
@@ -25,7 +17,7 @@ enum class averaging : std::uint8_t {
 inline double mixed(double from, double to, double part) noexcept {
   if (part >= 1.0) return to;
   double const way = to - from;
-  return std::isfinite(way) ? from + part * way : (1.0 - part) * from + part * to;
+  return way - way == 0.0 ? from + part * way : (1.0 - part) * from + part * to;
 }
 
 /// The mean of recent values. Each update costs the same however long the run, allocates nothing, and leaves no
@@ -48,6 +40,7 @@ class moving_average {
   void fields(archive& a);
 
  private:
+  [[noreturn]] static void refuse_window(std::size_t window);
   void push_window(double value) noexcept;
   void push_exponential(double value) noexcept;
 
@@ -68,9 +61,7 @@ class moving_average {
 };
 
 inline moving_average::moving_average(std::size_t window, averaging kind) : kind_(kind), window_(window) {
-  if (window < 1 || window > 4096) {
-    throw invalid_option(std::format("window = {} is not allowed; it lies between 1 and 4096", window));
-  }
+  if (window < 1 || window > 4096) refuse_window(window);
   if (kind == averaging::window) {
     values_.resize(window);
     older_.resize(window + 1);
@@ -92,7 +83,7 @@ inline void moving_average::push_window(double value) noexcept {
   double const sum = newer_ + older_[next_];
   auto const size = static_cast<double>(count_);
   mean_ = sum / size;
-  if (!std::isfinite(sum)) [[unlikely]] {
+  if (sum - sum != 0.0) [[unlikely]] {
     mean_ = 0.0;
     for (std::size_t i = 0; i < count_; ++i) mean_ += values_[i] / size;
     constexpr double largest = std::numeric_limits<double>::max();

@@ -1,9 +1,6 @@
-module;
-#include <memory_resource>
-#include <vector>
-
 export module autotunenet:pipeline;
 
+import autotunenet.standard;
 import :earlier_run;
 import :generator;
 import :search_space;

@@ -1,9 +1,6 @@
-module;
-#include <cstdint>
-#include <memory_resource>
-
 export module autotunenet:quasi_random;
 
+import autotunenet.standard;
 import :generator;
 import :search_space;
 

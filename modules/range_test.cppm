@@ -1,10 +1,6 @@
-module;
-#include <cstddef>
-#include <memory_resource>
-#include <string>
-
 export module autotunenet:range_test;
 
+import autotunenet.standard;
 import :generator;
 
 export namespace autotunenet {

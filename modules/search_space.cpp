@@ -267,4 +267,6 @@ void configuration::set(std::string_view name, double native) {
   values_[i] = native;
 }
 
+bool configuration::operator==(configuration const& other) const noexcept { return values_ == other.values_; }
+
 }  // namespace autotunenet

@@ -1,17 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <initializer_list>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <variant>
-#include <vector>
-
 export module autotunenet:search_space;
+
+import autotunenet.standard;
 
 export namespace autotunenet {
 
@@ -130,7 +119,7 @@ class configuration {
 
   /// @pre !empty()
   inline search_space const& space() const noexcept { return *space_; }
-  bool operator==(configuration const& other) const noexcept { return values_ == other.values_; }
+  bool operator==(configuration const& other) const noexcept;
 
  private:
   std::optional<search_space> space_;

@@ -1,13 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 export module autotunenet:settings;
 
+import autotunenet.standard;
 import :anneal;
 import :guard;
 import :search_space;

@@ -1,13 +1,6 @@
-module;
-#include <cstddef>
-#include <filesystem>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
 export module autotunenet:settings_file;
 
+import autotunenet.standard;
 import :error;
 import :settings;
 

@@ -1,9 +1,6 @@
-module;
-#include <cstddef>
-#include <memory_resource>
-
 export module autotunenet:smoothing;
 
+import autotunenet.standard;
 import :generator;
 import :moving_average;
 

@@ -1,9 +1,6 @@
-module;
-#include <span>
-#include <string>
-#include <string_view>
-
 export module autotunenet:spelling;
+
+import autotunenet.standard;
 
 export namespace autotunenet {
 

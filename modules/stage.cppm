@@ -1,15 +1,6 @@
-module;
-#include <concepts>
-#include <coroutine>
-#include <cstdint>
-#include <exception>
-#include <memory_resource>
-#include <optional>
-#include <utility>
-#include <vector>
-
 export module autotunenet:stage;
 
+import autotunenet.standard;
 import :generator;
 import :search_space;
 import :trial;

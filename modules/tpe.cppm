@@ -1,10 +1,6 @@
-module;
-#include <cstddef>
-#include <cstdint>
-#include <memory_resource>
-
 export module autotunenet:tpe;
 
+import autotunenet.standard;
 import :generator;
 import :search_space;
 

@@ -1,11 +1,6 @@
-module;
-#include <cstdint>
-#include <limits>
-#include <span>
-#include <string_view>
-
 export module autotunenet:trial;
 
+import autotunenet.standard;
 import :search_space;
 
 export namespace autotunenet {

@@ -1,8 +1,6 @@
-module;
-#include <memory_resource>
-
 export module autotunenet:watch;
 
+import autotunenet.standard;
 import :generator;
 import :trial;
 
