@@ -44,7 +44,6 @@ void apply_to_two_groups(benchmark::State& state) {
   for (auto _ : state) values.apply(by_turns[++turn % 2]);
 }
 
-
 /// A network of the main job's size on random images: each iteration is a training step. The hook is timed by itself,
 /// after the loss was read, which training would wait for anyhow.
 void training_run(benchmark::State& state) {
