@@ -34,9 +34,9 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
       candidate_{empty_snapshot()},
       begin_(seconds_now()) {
   if (options.snapshots < 2 || options.snapshots > most_snapshots) {
-    throw invalid_option(std::format(
-        "snapshots: {} is not allowed; it is 2 to {}: the candidate and the good states before it", options.snapshots,
-        most_snapshots));
+    throw invalid_option(
+        std::format("snapshots: {} is not allowed; it is 2 to {}: the candidate and the good states before it",
+                    options.snapshots, most_snapshots));
   }
   while (good_.size() + 1 < options.snapshots) good_.push_back({empty_snapshot()});
   if (!(budget_ >= 0.0)) {
