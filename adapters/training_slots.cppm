@@ -77,9 +77,9 @@ class training_slots {
   std::filesystem::path folder_;
   double budget_;
   slot trial_, candidate_;
-  std::vector<slot> good_;            // the newest first
-  bool returned_ = false;             // to the newest good one, and nothing was promoted since
-  double begin_;  // seconds of a clock that only goes forward
+  std::vector<slot> good_;  // the newest first
+  bool returned_ = false;   // to the newest good one, and nothing was promoted since
+  double begin_;            // seconds of a clock that only goes forward
   double spent_ = 0.0;
   bool has_marked_candidate_ = false;
   std::uint64_t marks_ = 0;
