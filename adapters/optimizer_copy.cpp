@@ -63,7 +63,7 @@ void exchange_state(archive& a, state_pointer& held) {
   for (at::Tensor* const t : tensors(state)) exchange(a, *t);
 }
 
-/// What was read lies in main memory; the optimizer wants it beside the parameter. @throws checkpoint_error
+/// The optimizer wants its state beside the parameter. @throws checkpoint_error where it is of another shape
 template <class State>
 void move_state(OptimizerParamState& state, at::Tensor const& parameter) {
   for (at::Tensor* const t : tensors(static_cast<State&>(state))) {
@@ -187,6 +187,13 @@ void optimizer_copy::restore(Optimizer& optimizer) const {
   if (how_) {
     tensor_storage const memory;
     for (auto const& [parameter, saved] : states_) how_->copy_state(*saved, state[parameter], memory);
+    for (auto const& group : optimizer.param_groups()) {
+      for (at::Tensor const& parameter : group.params()) {
+        // The parameter may have moved to another device since.
+        void* const key = parameter.unsafeGetTensorImpl();
+        if (states_.contains(key)) how_->move(*state[key], parameter);
+      }
+    }
   } else {
     auto archive = read_archive(archive_);
     optimizer.load(archive);

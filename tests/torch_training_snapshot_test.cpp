@@ -265,6 +265,27 @@ TEST_CASE("saving again uses the storage that is there") {
   CHECK(snapshot.empty());
 }
 
+TEST_CASE("a restore follows a model that has moved to another device since the save") {
+  // A device without storage stands for one that this machine lacks: values cannot be read there, places can.
+  small_network network;
+  optim::Adam adam(network.parameters(), optim::AdamOptions(0.01));
+  train_step(network, adam);
+  training_snapshot saved;
+  saved.save(network, adam);
+  for (at::Tensor& p : network.parameters()) {
+    p.mutable_grad().reset();
+    p.unsafeGetTensorImpl()->shallow_copy_from(p.detach().to(at::kMeta).getIntrusivePtr());
+  }
+  saved.restore(adam);
+  for (at::Tensor const& p : network.parameters()) {
+    auto const& state = static_cast<optim::AdamParamState const&>(*adam.state().at(p.unsafeGetTensorImpl()));
+    CHECK(p.is_meta());
+    CHECK(state.exp_avg().is_meta());
+    CHECK(state.exp_avg_sq().is_meta());
+    CHECK(state.exp_avg().sizes() == p.sizes());
+  }
+}
+
 TEST_CASE("a snapshot shares nothing with training") {
   seed(10);
   small_network network;
