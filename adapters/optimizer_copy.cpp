@@ -63,14 +63,21 @@ void exchange_state(archive& a, state_pointer& held) {
   for (at::Tensor* const t : tensors(state)) exchange(a, *t);
 }
 
-/// The optimizer wants its state beside the parameter. @throws checkpoint_error where it is of another shape
+/// What was read is not trusted. @throws checkpoint_error
+template <class State>
+void check_state(OptimizerParamState& state, at::Tensor const& parameter) {
+  if (std::is_same_v<State, LBFGSParamState>) return;
+  for (at::Tensor const* const t : tensors(static_cast<State&>(state))) {
+    if (t->defined() && (t->sizes() != parameter.sizes() || !t->is_floating_point()))
+      archive::refuse("holds an optimizer's state of another shape than its parameter");
+  }
+}
+
+/// The optimizer wants its state beside the parameter.
 template <class State>
 void move_state(OptimizerParamState& state, at::Tensor const& parameter) {
   for (at::Tensor* const t : tensors(static_cast<State&>(state))) {
-    if (!t->defined()) continue;
-    if (!std::is_same_v<State, LBFGSParamState> && (t->sizes() != parameter.sizes() || !t->is_floating_point()))
-      archive::refuse("holds an optimizer's state of another shape than its parameter");
-    *t = t->to(parameter.device());
+    if (t->defined()) *t = t->to(parameter.device());
   }
 }
 
@@ -110,6 +117,7 @@ struct optimizer_copy::copier {
   std::size_t (*bytes)(OptimizerParamState const& of);
   void (*exchange_state)(archive& a, state_pointer& held);
   void (*exchange_options)(archive& a, OptimizerOptions& options);
+  void (*check)(OptimizerParamState& state, at::Tensor const& parameter);
   void (*move)(OptimizerParamState& state, at::Tensor const& parameter);
   char const* name;
 
@@ -122,6 +130,7 @@ struct optimizer_copy::copier {
             state_bytes<State>,
             autotunenet::exchange_state<State>,
             autotunenet::exchange_options<Options>,
+            check_state<State>,
             move_state<State>,
             name};
   }
@@ -246,6 +255,7 @@ void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
     if (!how_) archive::refuse("holds the state of an optimizer of another kind");
     state_pointer& held = states_[identity];
     how_->exchange_state(a, held);
+    how_->check(*held, parameter);
     how_->move(*held, parameter);
   }
   if (a.reading()) std::ranges::sort(parameters_);

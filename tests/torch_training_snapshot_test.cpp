@@ -286,6 +286,25 @@ TEST_CASE("a restore follows a model that has moved to another device since the 
   }
 }
 
+TEST_CASE("parameters of complex numbers are put back with their momentum") {
+  at::Tensor parameter = at::ones({3}, at::kComplexDouble).requires_grad_();
+  torch::nn::Module model;
+  optim::SGD sgd({parameter}, optim::SGDOptions(0.1).momentum(0.9));
+  auto const step = [&] {
+    parameter.mutable_grad() = at::ones({3}, at::kComplexDouble);
+    sgd.step();
+  };
+  step();
+  training_snapshot saved;
+  saved.save(model, sgd);
+  step();
+  at::Tensor const expected = parameter.detach().clone();
+  step();
+  saved.restore(sgd);
+  step();
+  CHECK(parameter.detach().equal(expected));
+}
+
 TEST_CASE("a snapshot shares nothing with training") {
   seed(10);
   small_network network;
