@@ -4,13 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define AUTOTUNENET_FOREIGN_MALLOC
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define AUTOTUNENET_FOREIGN_MALLOC
-#endif
-#endif
+#include "sanitized.hpp"
 
 namespace {
 
@@ -18,7 +12,7 @@ std::atomic<std::size_t> allocations = 0;
 
 }  // namespace
 
-#ifndef AUTOTUNENET_FOREIGN_MALLOC
+#ifndef AUTOTUNENET_SANITIZED
 // The C library lets a program put functions of its own in front of these.
 extern "C" {
 

@@ -8,11 +8,7 @@
 #include <cstddef>
 #include <ctime>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define AUTOTUNENET_FOREIGN_CLOCK
-#endif
-#endif
+#include "sanitized.hpp"
 
 namespace {
 
@@ -20,7 +16,7 @@ std::atomic<std::size_t> reads = 0;
 
 }  // namespace
 
-#ifndef AUTOTUNENET_FOREIGN_CLOCK
+#ifndef AUTOTUNENET_SANITIZED
 // A program's own functions come before the C library's.
 extern "C" {
 
@@ -45,7 +41,7 @@ time_t time(time_t* now) noexcept {
 namespace support {
 
 bool clock_reads::counted() noexcept {
-#ifdef AUTOTUNENET_FOREIGN_CLOCK
+#ifdef AUTOTUNENET_SANITIZED
   return false;
 #else
   return true;
