@@ -28,7 +28,8 @@ earlier_run earlier_run_from(journal_contents const& journal) {
                           .noise = entry->noise,
                           .steps = entry->steps,
                           .why = entry->why,
-                          .events = entry->events});
+                          .events = entry->events,
+                          .validation = entry->validation});
   }
   return made;
 }

@@ -17,7 +17,8 @@ namespace {
 
 constexpr event alarming = event::failed | event::rolled_back | event::backed_off | event::only_worse;
 constexpr event noteworthy = alarming | event::clamped | event::cooldown_began | event::cooldown_ended |
-                             event::warm_up_ended | event::range_test_began | event::range_test_ended | event::rebased;
+                             event::warm_up_ended | event::range_test_began | event::range_test_ended | event::rebased |
+                             event::overfitting;
 
 spdlog::level::level_enum level_of(suggestion const& next, bool changed) {
   if (has(next.events, alarming)) return spdlog::level::warn;

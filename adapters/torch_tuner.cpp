@@ -25,6 +25,8 @@ namespace autotunenet {
 
 namespace {
 
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
 suggestion const& first_of(suggestions& pipeline) {
   suggestion const* const first = pipeline.poll();
   if (!first) throw invalid_option("the pipeline ended before its first suggestion");
@@ -48,6 +50,7 @@ struct torch_tuner::state {
   training_snapshot copy;  // of model and optimizer, while a checkpoint is made or loaded
   std::vector<double> to_apply{};
   bool state_was_missing = false;
+  double validation = none;  // heard since the objective
   std::uint64_t steps = 0;
 
   state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
@@ -86,7 +89,8 @@ struct torch_tuner::state {
                    .number = current.number,
                    .applied = values.read(),
                    .steps = own_stretch ? 1.0 : 0.0,
-                   .restorable = slots && !state_was_missing});
+                   .restorable = slots && !state_was_missing,
+                   .validation = std::exchange(validation, none)});
     suggestion const* const next = pipeline.poll();
     if (!next) return;
     current = *next;
@@ -95,7 +99,7 @@ struct torch_tuner::state {
 
   void fields(archive& a) {
     a.section("torch tuner");
-    a(steps)(state_was_missing);
+    a(steps)(state_was_missing)(validation);
     hook heard = objective;
     a.between(heard, hook::first, hook::validation);
     if (a.reading() && objective != hook::first && heard != objective)
@@ -176,7 +180,9 @@ struct torch_tuner::state {
   void hear(hook from, double metric) {
     if (objective == hook::first) objective = from;
     bool const usable = std::isfinite(metric);
-    if (from == objective || !usable) tell(metric, usable ? outcome::measured : outcome::failed, from == objective);
+    if (from == objective || !usable)
+      return tell(metric, usable ? outcome::measured : outcome::failed, from == objective);
+    if (from == hook::validation) validation = metric;
   }
 };
 
@@ -200,7 +206,7 @@ void torch_tuner::on_validation_end(double metric) { state_->hear(hook::validati
 void torch_tuner::on_validation_end(at::Tensor const& metric) { on_validation_end(metric_value(metric)); }
 void torch_tuner::on_failure() {
   bool const step_lost = state_->objective == hook::step || state_->objective == hook::first;
-  state_->tell(std::numeric_limits<double>::quiet_NaN(), outcome::failed, step_lost);
+  state_->tell(none, outcome::failed, step_lost);
 }
 
 void torch_tuner::save(checkpoint_store& to, std::span<checkpoint_part const> own) { state_->save(to, own); }

@@ -53,10 +53,12 @@ struct torch_options {
 /// computed before that step's update, so the credit is one step late, which the stage `every(n)` accounts for by
 /// leaving the first out; handed over before `step()`, it has seen exactly the updates it is credited to.
 ///
-/// Any other hook only reports trouble: NaN or infinity there is told at once as a failure of the pending suggestion.
-/// No metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws passes out. When a
-/// setter throws, nothing of the suggestion is applied, it stays pending, and the next observation tells so by the
-/// values in force. When the pipeline has ended, the last values stay and the hooks do nothing.
+/// Where `on_validation_end` is not the objective it is a second opinion, told with the next observation of the
+/// objective: the learning rate is lowered where it shows overfitting. It must go in the objective's direction, both
+/// down or both up. Any other hook only reports trouble: NaN or infinity there, too, is told at once as a failure of
+/// the pending suggestion. No metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws
+/// passes out. When a setter throws, nothing of the suggestion is applied, it stays pending, and the next observation
+/// tells so by the values in force. When the pipeline has ended, the last values stay and the hooks do nothing.
 ///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class torch_tuner {

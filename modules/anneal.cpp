@@ -13,6 +13,7 @@ module;
 #include <variant>
 #include <vector>
 
+#include "overfitting.hpp"
 #include "plateau.hpp"
 
 module autotunenet;
@@ -27,10 +28,12 @@ constexpr double leash = 2.0;
 struct annealed {
   anneal_options options;
   plateau_detector plateau{options.plateau_window};
+  overfitting_detector overfitting{};
   double elapsed = 0.0;
-  double plateau_multiple = 1.0;
-  double anchor = 0.0;  // the peak that a trial or a remedy from outside has set; 0: none
+  double lowered = 1.0;  // by plateaus and overfitting
+  double anchor = 0.0;   // the peak that a trial or a remedy from outside has set; 0: none
 
+  event news = event::none;
   suggestion out{};
   std::uint64_t inner_number = 0;
   std::optional<std::size_t> axis{};
@@ -40,7 +43,7 @@ struct annealed {
   std::vector<double> upper{};
 
   double shape() const noexcept {
-    if (options.horizon == 0) return plateau_multiple;
+    if (options.horizon == 0) return lowered;
     double const rising = options.rise * static_cast<double>(options.horizon);
     return elapsed + 1.0 < rising ? falling() * (elapsed + 1.0) / rising : falling();
   }
@@ -48,10 +51,11 @@ struct annealed {
   double falling() const noexcept {
     double const progress = std::min(elapsed / static_cast<double>(options.horizon), 1.0);
     if (options.shape == annealing::cosine) {
-      return options.floor + (1.0 - options.floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+      double const half_wave = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+      return lowered * (options.floor + (1.0 - options.floor) * half_wave);
     }
-    if (progress <= options.hold) return 1.0;
-    return 1.0 - (1.0 - options.floor) * (progress - options.hold) / (1.0 - options.hold);
+    if (progress <= options.hold) return lowered;
+    return lowered * (1.0 - (1.0 - options.floor) * (progress - options.hold) / (1.0 - options.hold));
   }
 
   suggestion const& ask(suggestions& inner) {
@@ -65,6 +69,7 @@ struct annealed {
       out.state = wanted.state;
     }
     ++out.number;
+    out.events |= std::exchange(news, event::none);
     multiple = shape();
     out.values.assign(*axis, leashed(wanted.values[*axis]) * multiple);
     out.why = wanted.why == reason::hold && multiple < 1.0 ? reason::anneal : wanted.why;
@@ -111,7 +116,7 @@ struct annealed {
 
   void fields(archive& a) {
     a.section("anneal");
-    a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau)(anchor);
+    a(out)(inner_number)(multiple)(elapsed)(lowered)(plateau)(overfitting)(anchor)(news);
   }
 
   double leashed(double peak) const noexcept {
@@ -127,8 +132,14 @@ struct annealed {
 
   void advance(observation const& seen) noexcept {
     elapsed += seen.steps;
-    if (options.horizon == 0 && seen.usable() && plateau.add(seen.metric)) {
-      plateau_multiple = std::max(plateau_multiple * options.plateau_factor, options.floor);
+    if (std::isfinite(seen.validation) && overfitting.validate(seen.validation)) {
+      lowered *= options.overfitting_factor;
+      if (options.overfitting_factor < 1.0) news |= event::overfitting;
+    }
+    if (!seen.usable()) return;
+    overfitting.train(seen.metric);
+    if (options.horizon == 0 && plateau.add(seen.metric)) {
+      lowered = std::max(lowered * options.plateau_factor, std::min(lowered, options.floor));
     }
   }
 
@@ -161,6 +172,10 @@ anneal::anneal(anneal_options options, std::pmr::memory_resource* memory)
   check_fraction("floor", options_.floor);
   if (!(options_.plateau_factor > 0.0 && options_.plateau_factor < 1.0)) {
     throw invalid_option(std::format("anneal: plateau_factor = {} must lie between 0 and 1", options_.plateau_factor));
+  }
+  if (!(options_.overfitting_factor > 0.0 && options_.overfitting_factor <= 1.0)) {
+    throw invalid_option(
+        std::format("anneal: overfitting_factor = {} must lie in (0, 1]", options_.overfitting_factor));
   }
   if (options_.plateau_window < 2) throw invalid_option("anneal: plateau_window must be at least 2");
 }

@@ -25,6 +25,8 @@ struct anneal_options {
   double plateau_factor = 0.5;
   /// The shortest stretch, in observations, over which a plateau can show. It grows with the length of the run.
   std::size_t plateau_window = 100;
+  /// The multiple falls by this factor where validation shows overfitting; 1: it is not looked at.
+  double overfitting_factor = 0.25;
 };
 
 /// A stage that multiplies one parameter by an annealing shape, so that the tuner inside tunes the peak. Left to itself
@@ -34,8 +36,11 @@ struct anneal_options {
 /// The inner tuner thinks in peaks: what was applied, and what can be reached, is divided by the shape on its way in.
 /// Where the horizon is known and a reversible trial has set the peak (`observation::relocated`), that peak has no
 /// rise, and what is suggested stays within a factor of 2 of it, since the bias pulls downwards for the rest of the
-/// run. A remedy from outside that goes lower becomes the new middle. After the horizon the last multiple holds. A
-/// space without the parameter passes unchanged. Throws `invalid_option`.
+/// run. A remedy from outside that goes lower becomes the new middle. After the horizon the last multiple holds.
+///
+/// A metric of training alone cannot tell learning from learning by heart. Where `observation::validation` turns up,
+/// clearly of its noise, while the metric of training goes on falling, the whole shape is lowered, as often as that is
+/// seen (`event::overfitting`). A space without the parameter passes unchanged. Throws `invalid_option`.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

@@ -55,6 +55,8 @@ std::string_view to_string(event one) noexcept {
       return "rebased";
     case event::only_worse:
       return "only worse since the start: is the direction right?";
+    case event::overfitting:
+      return "overfitting";
   }
   return "several";
 }

@@ -91,6 +91,7 @@ std::vector<earlier_stretch> translate(earlier_run const& from, configuration co
     told.noise = step.noise;
     told.steps = steps + std::exchange(in_trials, 0.0);
     told.relocated = has(step.events, event::range_test_ended);
+    told.validation = step.validation;
   }
   return all;
 }

@@ -15,6 +15,7 @@ struct earlier_step {
   double steps = 1.0;
   reason why = reason::hold;   ///< of the suggestion that it answered
   event events = event::none;  ///< the same
+  double validation = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// What a new run may begin from. Its space may be the same, a part of it or more than it: parameters meet by name.
@@ -32,6 +33,7 @@ struct earlier_stretch {
   double noise = 0.0;
   double steps = 1.0;
   bool relocated = false;
+  double validation = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// The steps of an earlier run in another space: values by name, in native units, not clamped. Parameters that the

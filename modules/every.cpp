@@ -5,6 +5,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <format>
+#include <limits>
 #include <memory_resource>
 #include <span>
 #include <utility>
@@ -15,6 +16,8 @@ module autotunenet;
 namespace autotunenet {
 
 namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 // The metrics of one stretch (Welford's running mean and sum of squares).
 struct stretch {
@@ -49,7 +52,9 @@ struct stretching {
   std::vector<double> ran{};  // in this stretch
   stretch now{};
   bool due = true;
-  bool relocated = false;  // since the tuner was told last
+  // Since the tuner was told last:
+  bool relocated = false;
+  double validation = none;
 
   suggestion const& ask(suggestions& inner) {
     std::uint64_t const number = out.number + 1;
@@ -72,6 +77,7 @@ struct stretching {
     ++now.observations;
     now.steps += seen.steps;
     relocated = relocated || seen.relocated;
+    if (!std::isnan(seen.validation)) validation = seen.validation;
     bool const trial = out.why == reason::range_test;
     bool const belongs_here = n == 1 || now.observations > 1;
     if (seen.usable() && belongs_here) now.add(seen.metric, seen.noise);
@@ -80,6 +86,7 @@ struct stretching {
     observation told = seen;
     told.number = 0;
     told.steps = now.steps;
+    told.validation = std::exchange(validation, none);
     told.relocated = std::exchange(relocated, false);
     if (!trial && !seen.bad()) summarise(told);
     due = true;
@@ -88,7 +95,7 @@ struct stretching {
 
   void fields(archive& a) {
     a.section("every");
-    a(out)(ran)(now)(due)(relocated);
+    a(out)(ran)(now)(due)(relocated)(validation);
     if (!ran.empty() && ran.size() != out.values.size()) archive::refuse("holds values of another search space");
   }
 

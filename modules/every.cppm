@@ -6,7 +6,8 @@ import :generator;
 export namespace autotunenet {
 
 /// A stage that lets the tuner move at each n-th observation, and holds its suggestion in between. The tuner is told
-/// one observation per stretch: the mean of the metrics, their standard error, and the steps together. Where n > 1 the
+/// one observation per stretch: the mean of the metrics, their standard error, the steps together, and the last
+/// validation. Where n > 1 the
 /// first metric of a stretch is left out of the mean: a loss is computed before the update, so it still belongs to the
 /// stretch before. A failure ends the stretch at once. A change of the applied values from outside (a rollback, the end
 /// of a trial) begins a new one, and what is held from then on is what was applied. Throws `invalid_option` for n = 0.

@@ -13,6 +13,7 @@ struct turned_around {
   suggestion const& ask(suggestions& inner) { return inner.ask(); }
   void tell(observation seen, suggestions& inner) {
     seen.metric = -seen.metric;
+    seen.validation = -seen.validation;
     inner.tell(seen);
   }
   void fields(archive& a) { a.section("maximize"); }

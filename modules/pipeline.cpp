@@ -140,7 +140,8 @@ std::vector<earlier_stretch> stretches(settings const& given, configuration cons
                .applied = then.applied,
                .noise = then.noise,
                .steps = then.steps,
-               .relocated = then.relocated});
+               .relocated = then.relocated,
+               .validation = then.validation});
   }
   return heard;
 }

@@ -38,6 +38,7 @@ enum class event : std::uint16_t {
   rebased = 1 << 11,      ///< rollbacks did not help: the metric itself has moved, and is judged from its new level
   /// Since the start the metric has only become worse, whatever was tried: it may be one that should go the other way.
   only_worse = 1 << 12,
+  overfitting = 1 << 13,  ///< the validation metric turned up while training went on falling: the rate is lowered
 };
 
 constexpr event operator|(event a, event b) noexcept {
@@ -110,6 +111,9 @@ struct observation {
   /// What ran was chosen outside the tuner, and is where it should go on from: the end of a reversible trial.
   bool relocated = false;
   reach within{};
+  /// A metric of data that training does not see, where one was measured since the last observation; NaN: none. Smaller
+  /// is better, as for `metric`, whose scale and noise it need not share.
+  double validation = std::numeric_limits<double>::quiet_NaN();
 
   /// Whether the metric can be used: measured, and finite. (`inline` is not implied inside a module.)
   inline bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }

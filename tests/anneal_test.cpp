@@ -4,6 +4,7 @@
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
+#include <limits>
 #include <numbers>
 #include <random>
 #include <utility>
@@ -36,6 +37,27 @@ suggestions constant(configuration values, told* log = nullptr) {
     log->upper.push_back(seen.within.upper.empty() ? 1.0 : seen.within.upper[0]);
   }
 }
+
+/// The last learning rate of a run in which each stretch of ten observations ends with a validation.
+double rate_after(std::vector<double> const& validations, double training_slope = -0.01, anneal_options options = {},
+                  event* events = nullptr) {
+  auto tuner = constant(space().at({{"lr", 0.1}})) | anneal(options);
+  double training = 10.0;
+  for (double const validation : validations) {
+    for (int t = 0; t < 10; ++t) {
+      event const now = tuner.ask().events;
+      if (events) *events |= now;
+      training += training_slope;
+      double const nothing = std::numeric_limits<double>::quiet_NaN();
+      tuner.tell({.metric = training, .validation = t < 9 ? nothing : validation});
+    }
+  }
+  event const now = tuner.ask().events;
+  if (events) *events |= now;
+  return tuner.ask().values["lr"];
+}
+
+std::vector<double> const turns_up{3.0, 2.0, 1.5, 1.3, 1.25, 1.4, 1.8};
 
 }  // namespace
 
@@ -164,6 +186,41 @@ TEST_CASE("without a horizon the rate holds while the metric falls, and halves a
   CHECK(tuner.ask().values["lr"] < 0.06);
 }
 
+TEST_CASE("the shape is lowered where validation turns up while training goes on falling") {
+  anneal_options const linear{.horizon = 1000, .shape = annealing::linear, .hold = 1.0};
+  for (anneal_options const& options : {anneal_options{}, linear}) {
+    event events = event::none;
+    CHECK_THAT(rate_after(turns_up, -0.01, options, &events), WithinRel(0.1 * 0.25, 1e-9));
+    CHECK(events == event::overfitting);
+  }
+  CHECK_THAT(rate_after(turns_up, -0.01, {.overfitting_factor = 0.5}), WithinRel(0.1 * 0.5, 1e-9));
+  CHECK(rate_after(turns_up, -0.01, {.overfitting_factor = 1.0}) == 0.1);
+  std::vector<double> goes_on = turns_up;
+  goes_on.push_back(1.9);
+  CHECK_THAT(rate_after(goes_on), WithinRel(0.1 / 16.0, 1e-9));
+}
+
+TEST_CASE("the units of training and validation do not matter to what counts as overfitting") {
+  for (auto const& [factor, shift] : {std::pair{1e6, 0.0}, std::pair{1e-6, 0.0}, std::pair{1.0, -100.0}}) {
+    std::vector<double> other;
+    for (double const v : turns_up) other.push_back(factor * v + shift);
+    CHECK(rate_after(other) == rate_after(turns_up));
+  }
+}
+
+TEST_CASE("what is not overfitting does not lower the shape") {
+  CHECK(rate_after({3.0, 2.0, 1.5, 1.3, 1.25}) == 0.1);
+  CHECK(rate_after({3.0, 2.0, 1.5, 1.8, 1.3, 1.6, 1.2}) == 0.1);              // noise
+  CHECK(rate_after(turns_up, 0.0) == 0.1);                                    // training has stopped as well
+  CHECK(rate_after(turns_up, 0.01) == 0.1);                                   // training suffers
+  CHECK(rate_after({0.7, 0.75, 0.8, 0.82, 0.83, 0.84, 0.85}) == 0.1);         // an accuracy
+  CHECK(rate_after({0.75, 0.70, 0.8, 0.82, 0.83, 0.84, 0.85}) == 0.1);        // an accuracy that fell once
+  CHECK(rate_after({0.91, 0.905, 0.912, 0.911, 0.914, 0.91, 0.915}) == 0.1);  // and one that hardly moves
+  CHECK(rate_after({1.0}) == 0.1);
+  CHECK(rate_after({1.0, 2.0}) == 0.1);
+  CHECK(rate_after({1.0, 1.0, 1.0, 1.0}) == 0.1);
+}
+
 TEST_CASE("annealing a space without the parameter changes nothing") {
   search_space const other{real{"dropout", 0.0, 0.5}};
   auto tuner = constant(other.at({{"dropout", 0.25}})) | anneal({.horizon = 10});
@@ -177,6 +234,8 @@ TEST_CASE("annealing refuses what cannot be annealed") {
   CHECK_THROWS_AS(anneal({.hold = 1.5}), invalid_option);
   CHECK_THROWS_AS(anneal({.floor = -0.1}), invalid_option);
   CHECK_THROWS_AS(anneal({.plateau_factor = 1.0}), invalid_option);
+  CHECK_THROWS_AS(anneal({.overfitting_factor = 0.0}), invalid_option);
+  CHECK_THROWS_AS(anneal({.overfitting_factor = 1.1}), invalid_option);
   search_space const whole{integer{"lr", 1, 5}};
   auto tuner = constant(whole.center()) | anneal({.horizon = 10});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);

@@ -103,15 +103,17 @@ TEST_CASE("parameters of an earlier run meet by name, and what it lacks is as in
 
 TEST_CASE("reversible trials of an earlier run are left out, and their steps count for what followed") {
   search_space const space{real{"lr", 1e-4, 1.0, scale::log}};
-  earlier_run const run{.space = space,
-                        .steps = {{.applied = {0.1}, .metric = 3.0},
-                                  {.applied = {0.2}, .metric = 9.0, .why = reason::range_test},
-                                  {.applied = {0.3}, .metric = 9.0, .why = reason::range_test},
-                                  {.applied = {0.01}, .metric = 2.0, .events = event::range_test_ended}}};
+  earlier_run const run{
+      .space = space,
+      .steps = {{.applied = {0.1}, .metric = 3.0},
+                {.applied = {0.2}, .metric = 9.0, .why = reason::range_test},
+                {.applied = {0.3}, .metric = 9.0, .why = reason::range_test},
+                {.applied = {0.01}, .metric = 2.0, .events = event::range_test_ended, .validation = 1.5}}};
   auto const told = translate(run, space.center());
   REQUIRE(told.size() == 2);
   CHECK(told[1].steps == 3.0);
   CHECK(told[1].relocated);
+  CHECK(told[1].validation == 1.5);
   CHECK_FALSE(told[0].relocated);
 }
 

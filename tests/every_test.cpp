@@ -67,6 +67,17 @@ TEST_CASE("a stretch tells its standard error and its steps together") {
   CHECK_THAT(told[0].seen.noise, WithinRel(std::sqrt(7.0 / 3.0), 1e-12));  // variance 7 of 1, 2, 6
 }
 
+TEST_CASE("a stretch tells the last validation in it, once") {
+  support::log told;
+  auto tuner = scripted(space().center(), step_kind, &told) | every(4);
+  for (double const validation : {1.0, quiet_nan, 2.0, quiet_nan, quiet_nan, quiet_nan, quiet_nan, quiet_nan}) {
+    tuner.ask();
+    tuner.tell({.metric = 1.0, .validation = validation});
+  }
+  CHECK(told[0].seen.validation == 2.0);
+  CHECK(std::isnan(told[1].seen.validation));
+}
+
 TEST_CASE("a stretch is never surer of its mean than the trainer's noise allows") {
   support::log told;
   auto tuner = scripted(space().center(), step_kind, &told) | every(5);

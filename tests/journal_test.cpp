@@ -98,7 +98,8 @@ TEST_CASE("a journal's lines are what its contract says") {
     std::vector<double> const ran{0.25, 1.0};
     written.observed(s, {.metric = 0.5, .applied = ran, .noise = 0.125, .steps = 20.0});
     written.observed(s, {.metric = not_a_number, .result = outcome::failed});
-    CHECK(written.lines() == 2);
+    written.observed(s, {.metric = 0.5, .validation = 0.75});
+    CHECK(written.lines() == 3);
     CHECK_FALSE(written.error());
   }
   std::string const text = text_of(place / "run.jsonl");
@@ -112,6 +113,7 @@ TEST_CASE("a journal's lines are what its contract says") {
                               R"("suggested":{"lr":0.01,"act":"tanh"},"applied":{"lr":0.25,"act":"tanh"},"metric":0.5,)"
                               R"("result":"measured","noise":0.125,"steps":20,"elapsed":)"));
   CHECK_THAT(text, ContainsSubstring(R"("suggested":{"lr":0.01,"act":"tanh"},"metric":"nan","result":"failed")"));
+  CHECK(text.ends_with(",\"validation\":0.75}\n"));
 }
 
 TEST_CASE("random steps read back exactly as they were") {
@@ -147,12 +149,13 @@ TEST_CASE("random steps read back exactly as they were") {
       s.said.values.assign(p, space.from_unit(p, static_cast<double>(engine() >> 11) * 0x1p-53));
     }
     s.said.why = static_cast<reason>(engine() % 10);
-    s.said.events = static_cast<event>(engine() % 4096);
+    s.said.events = static_cast<event>(engine() % 16384);
     if (engine() % 2) s.applied = {any_double(), any_double(), any_double(), static_cast<double>(engine() % 5)};
     s.seen = {.metric = any_double(),
               .result = static_cast<outcome>(engine() % 3),
               .noise = any_double(),
-              .steps = any_double()};
+              .steps = any_double(),
+              .validation = any_double()};
     steps.push_back(std::move(s));
   }
   journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = {{"b", "\"\n\x01ü"}, {"", ""}}});
@@ -182,6 +185,7 @@ TEST_CASE("random steps read back exactly as they were") {
     REQUIRE(alike(e.metric, s.seen.metric));
     REQUIRE(alike(e.noise, s.seen.noise));
     REQUIRE(alike(e.steps, s.seen.steps));
+    REQUIRE(alike(e.validation, s.seen.validation));
     REQUIRE(e.elapsed >= before);
     before = e.elapsed;
     REQUIRE(e.applied.size() == s.applied.size());
@@ -443,7 +447,7 @@ TEST_CASE("a journal is an earlier run to begin from, each step as it ran last")
   {
     journal written(place / "run.jsonl", space, {.metadata = {{"horizon", "400"}}});
     written.observed(at(1, 0.01), {.metric = 3.0});
-    written.observed(at(2, 0.02), {.metric = 2.0, .applied = ran, .noise = 0.5, .steps = 4.0});
+    written.observed(at(2, 0.02), {.metric = 2.0, .applied = ran, .noise = 0.5, .steps = 4.0, .validation = 1.5});
     written.observed(at(3, 0.03), {.metric = 9.0});
   }
   {
@@ -458,6 +462,7 @@ TEST_CASE("a journal is an earlier run to begin from, each step as it ran last")
   CHECK(run.steps[1].applied[0] == 0.05);
   CHECK(run.steps[1].noise == 0.5);
   CHECK(run.steps[1].steps == 4.0);
+  CHECK(run.steps[1].validation == 1.5);
   CHECK(run.steps[1].why == reason::explore);
   CHECK(run.steps[2].applied[0] == 0.04);
   CHECK(run.steps[2].result == outcome::failed);

@@ -31,6 +31,16 @@ TEST_CASE("a metric to maximize reaches the tuner negated") {
   CHECK(told[2].seen.metric == 0.0);
 }
 
+TEST_CASE("so does a validation") {
+  support::log told;
+  auto tuner = steady(space().center(), &told) | maximize();
+  tuner.ask();
+  tuner.tell({.metric = 0.5, .validation = 0.25});
+  run(tuner, {0.5});
+  CHECK(told[0].seen.validation == -0.25);
+  CHECK(std::isnan(told[1].seen.validation));
+}
+
 TEST_CASE("NaN and infinity stay failures when maximizing") {
   support::log told;
   auto tuner = steady(space().center(), &told) | maximize();

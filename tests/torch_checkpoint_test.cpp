@@ -13,9 +13,11 @@
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -84,9 +86,18 @@ struct run {
       double loss = train_step(network, *optimizer);
       if (tuner.steps() % 97 == 96) loss = std::numeric_limits<double>::quiet_NaN();
       tuner.on_step_end(loss);
+      if (tuner.steps() % 30 == 0) tuner.on_validation_end(loss);
     }
   }
 };
+
+std::string pipeline_of(torch_tuner& tuner, std::filesystem::path const& file) {
+  checkpoint_store store(file);
+  tuner.save(store);
+  std::optional<checkpoint> const kept = store.read();
+  std::span<std::byte const> const bytes = (*kept)["autotunenet pipeline"];
+  return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+}
 
 maker const adam = made_with<optim::Adam>(optim::AdamOptions(0.01));
 
@@ -113,6 +124,9 @@ TEST_CASE("a resumed run goes on to the bit, whatever the optimizer and whenever
       CHECK(same_bits(weights(resumed.network), expected));
       CHECK(resumed.tuner.current().number == original.tuner.current().number);
       CHECK(resumed.tuner.applied()[0] == original.tuner.applied()[0]);
+      bool const same =
+          pipeline_of(resumed.tuner, place / "resumed") == pipeline_of(original.tuner, place / "original");
+      CHECK(same);
     }
   }
 }

@@ -55,6 +55,7 @@ struct told {
   std::vector<double> applied;
   double steps;
   bool restorable;
+  double validation;
 };
 
 struct line {
@@ -77,7 +78,8 @@ suggestions scripted(search_space space, std::vector<line> script, std::vector<t
                     answer.number,
                     {answer.applied.begin(), answer.applied.end()},
                     answer.steps,
-                    answer.restorable});
+                    answer.restorable,
+                    answer.validation});
   }
 }
 
@@ -203,6 +205,24 @@ TEST_CASE("the hook that is called first carries the objective, the others only 
   tuner.on_epoch_end(1.5);
   REQUIRE(seen.size() == 2);
   CHECK(seen[1].metric == 1.5);
+}
+
+TEST_CASE("a validation beside the objective is told with the next observation, once") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}}, seen));
+  tuner.on_step_end(1.0);
+  tuner.on_validation_end(2.0);
+  tuner.on_validation_end(3.0);
+  tuner.on_step_end(1.0);
+  tuner.on_step_end(1.0);
+  tuner.on_validation_end(not_a_number);
+  REQUIRE(seen.size() == 4);
+  CHECK(std::isnan(seen[0].validation));
+  CHECK(seen[1].validation == 3.0);
+  CHECK(std::isnan(seen[2].validation));
+  CHECK(seen[3].result == outcome::failed);
 }
 
 TEST_CASE("the objective can be named") {

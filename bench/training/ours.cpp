@@ -50,6 +50,10 @@ class ours final : public controller {
     if (has(tuner_->current().events, event::rolled_back | event::backed_off)) ++rollbacks_;
   }
 
+  void after_epoch(std::size_t, double validation_loss, trainee&) override {
+    tuner_->on_validation_end(validation_loss);
+  }
+
   bool restores() const override { return true; }
   account done() const override { return {.rollbacks = rollbacks_, .undone_steps = undone_.count()}; }
 
