@@ -55,12 +55,11 @@ class marginal_likelihood {
   void invert(index n) {
     auto inverse = inverse_.topLeftCorner(n, n);
     inverse.setZero();
-    auto const l = factor_.lower();
     for (index j = 0; j < n; ++j) {
       index const rest = n - j;
       auto column = inverse.col(j).tail(rest);
       column[0] = 1.0;
-      l.block(j, j, rest, rest).template triangularView<Eigen::Lower>().solveInPlace(column);
+      factor_.solve_lower_from(j, column);
     }
     for (index j = 0; j < n; ++j) {
       for (index i = j; i < n; ++i) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "triangular_solve.hpp"
+
 namespace autotunenet::detail {
 
 using index = Eigen::Index;
@@ -100,13 +102,13 @@ class sliding_factor {
     }
   }
 
-  template <class Vector>
-  void solve_lower(Vector&& v) const {
-    lower().template triangularView<Eigen::Lower>().solveInPlace(v);
+  void solve_lower(Eigen::Ref<vector> v) const { detail::solve_lower(corner(), l_.rows(), v.size(), v.data()); }
+  void solve_upper(Eigen::Ref<vector> v) const {
+    detail::solve_lower_transposed(corner(), l_.rows(), v.size(), v.data());
   }
-  template <class Vector>
-  void solve_upper(Vector&& v) const {
-    lower().transpose().template triangularView<Eigen::Upper>().solveInPlace(v);
+  /// With the rows and columns from `row` on alone.
+  void solve_lower_from(index row, Eigen::Ref<vector> v) const {
+    detail::solve_lower(corner() + row * (l_.rows() + 1), l_.rows(), v.size(), v.data());
   }
 
   template <class Archive>
@@ -117,6 +119,8 @@ class sliding_factor {
   }
 
  private:
+  double const* corner() const { return l_.data() + first_ * (l_.rows() + 1); }
+
   /// The smallest step of a ladder that keeps a pivot clear of rounding: near-duplicates without noise need it.
   static double jitter(double pivot, double diagonal) {
     double const least = 1e-12 * diagonal;
