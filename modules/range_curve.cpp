@@ -68,9 +68,10 @@ double range_curve::edge() const noexcept {
 
 double range_curve::fallen_by(double part) const noexcept {
   double const reached = start_.mean - part * gained();
-  auto at = static_cast<std::size_t>(std::ranges::find(values_, best_value_) - values_.begin());
-  while (at > 0 && smoothed_[at - 1] <= reached) --at;
-  return values_[at];
+  for (std::size_t i = settle_; i < smoothed_.size(); ++i) {
+    if (smoothed_[i] <= reached) return values_[i];
+  }
+  return best_value_;
 }
 
 void range_curve::level::add(double metric) noexcept {

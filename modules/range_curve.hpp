@@ -22,7 +22,8 @@ class range_curve {
   bool diverged() const noexcept { return diverged_; }
   /// The value at the lowest smoothed metric; nothing if the metric never fell clearly below the level at the start.
   std::optional<double> lowest() const noexcept;
-  /// The lowest value from which on, up to `lowest`, the smoothed metric had made this part of its fall. @pre lowest()
+  /// The first value at which the smoothed metric had made this part of its fall. Where the sweep gets rough long
+  /// before it diverges, that is where it was smooth still. @pre lowest()
   double fallen_by(double part) const noexcept;
   /// The last value before divergence began, as far as that can be told: it shows late, the later the coarser the
   /// sweep is. @pre at least one metric

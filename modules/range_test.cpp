@@ -21,7 +21,7 @@ namespace autotunenet {
 namespace {
 
 // Where the lowest metric comes late, the value that made most of it is the safer guide.
-constexpr double most_of_the_fall = 0.75;
+constexpr double most_of_the_fall = 2.0 / 3.0;
 // Of the smoothed metric that has to prove the value, per metric.
 constexpr double kept = 0.9;
 

@@ -17,7 +17,7 @@ struct range_test_options {
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
   /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower, the value
-  /// from which on the metric had made three quarters of its fall.
+  /// at which the metric had first made two thirds of its fall.
   double back_off = 2.75;
   /// Where training has made less than half of the sweep's fall by this part of the horizon, it begins again from the
   /// saved state with a quarter of the value, at most `restarts` times.
