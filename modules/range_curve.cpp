@@ -12,6 +12,8 @@ namespace autotunenet {
 namespace {
 // Metrics from the first value that is too high until divergence is certain.
 constexpr std::size_t lag = 2;
+// A metric mostly comes from single precision: training on all data at once shows no other noise at first.
+constexpr double rounding = std::numeric_limits<float>::epsilon();
 }  // namespace
 
 range_curve::range_curve(std::size_t steps)
@@ -57,8 +59,7 @@ std::optional<double> range_curve::lowest() const noexcept {
   // The error of the smoothed metric and of the level it is compared with.
   double const error =
       start_.noise() * std::sqrt((1.0 - memory_) / (1.0 + memory_) + 1.0 / std::max(start_.count, 1.0));
-  double const rounding = 1e-9 * std::abs(start_.mean);
-  if (!(gained() > 4.0 * error + rounding)) return std::nullopt;
+  if (!(gained() > 4.0 * error + rounding * std::abs(start_.mean))) return std::nullopt;
   return best_value_;
 }
 
@@ -88,7 +89,7 @@ double range_curve::level::most_noise() const noexcept {
   constexpr double one_percent = -2.326;
   double const spread = 2.0 / (9.0 * std::max(count - 1.0, 1.0));
   double const quantile = std::max(1.0 - spread + one_percent * std::sqrt(spread), 0.1);
-  return noise() / std::sqrt(quantile * quantile * quantile);
+  return std::max(noise() / std::sqrt(quantile * quantile * quantile), rounding * std::abs(mean));
 }
 
 }  // namespace autotunenet

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
@@ -100,6 +102,27 @@ TEST_CASE("a short run affords a coarse sweep, and trains well from any start al
       CHECK(training.loss() < 0.2 * noisy_quadratic(seed).loss());
     }
   }
+}
+
+TEST_CASE("a sweep that gets rough long before it diverges lands where it was smooth still") {
+  // As of a small convolutional network: a steep fall up to 0.005, then ups and downs that are a little lower at times.
+  // At first it does not move in the last bit, as of training on all data at once.
+  auto const metric = [](double rate, int step) {
+    double const decades = std::clamp(std::log10(rate / 5e-4), 0.0, 1.0);
+    double const smooth = 2.3 - 1.1 * decades;
+    if (rate < 5e-3) return smooth;
+    if (rate > 0.1) return 4.0;
+    return std::array{1.3, 1.9, 1.0, 1.5, 0.9}[static_cast<std::size_t>(step % 5)];
+  };
+  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
+  double landed = 0.0;
+  for (int step = 0; landed == 0.0 && step < 200; ++step) {
+    suggestion const& s = tuner.ask();
+    if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+    tuner.tell({.metric = metric(s.values["lr"], step), .restorable = true});
+  }
+  CHECK(landed > 1e-3);
+  CHECK(landed < 1e-2);
 }
 
 TEST_CASE("weights are back where they were before the sweep began") {
