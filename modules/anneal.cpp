@@ -30,8 +30,9 @@ struct annealed {
   plateau_detector plateau{options.plateau_window};
   overfitting_detector overfitting{};
   double elapsed = 0.0;
-  double lowered = 1.0;  // by plateaus and overfitting
-  double anchor = 0.0;   // the peak that a trial or a remedy from outside has set; 0: none
+  double plateau_multiple = 1.0;
+  double overfitting_multiple = 1.0;
+  double anchor = 0.0;  // the peak that a trial or a remedy from outside has set; 0: none
 
   event news = event::none;
   suggestion out{};
@@ -43,19 +44,20 @@ struct annealed {
   std::vector<double> upper{};
 
   double shape() const noexcept {
-    if (options.horizon == 0) return lowered;
+    if (options.horizon == 0) return plateau_multiple * overfitting_multiple;
     double const rising = options.rise * static_cast<double>(options.horizon);
     return elapsed + 1.0 < rising ? falling() * (elapsed + 1.0) / rising : falling();
   }
 
-  double falling() const noexcept {
+  double falling() const noexcept { return overfitting_multiple * planned(); }
+
+  double planned() const noexcept {
     double const progress = std::min(elapsed / static_cast<double>(options.horizon), 1.0);
     if (options.shape == annealing::cosine) {
-      double const half_wave = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
-      return lowered * (options.floor + (1.0 - options.floor) * half_wave);
+      return options.floor + (1.0 - options.floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
     }
-    if (progress <= options.hold) return lowered;
-    return lowered * (1.0 - (1.0 - options.floor) * (progress - options.hold) / (1.0 - options.hold));
+    if (progress <= options.hold) return 1.0;
+    return 1.0 - (1.0 - options.floor) * (progress - options.hold) / (1.0 - options.hold);
   }
 
   suggestion const& ask(suggestions& inner) {
@@ -116,7 +118,8 @@ struct annealed {
 
   void fields(archive& a) {
     a.section("anneal");
-    a(out)(inner_number)(multiple)(elapsed)(lowered)(plateau)(overfitting)(anchor)(news);
+    a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau);
+    a(overfitting_multiple)(overfitting)(anchor)(news);
   }
 
   double leashed(double peak) const noexcept {
@@ -132,14 +135,25 @@ struct annealed {
 
   void advance(observation const& seen) noexcept {
     elapsed += seen.steps;
-    if (std::isfinite(seen.validation) && overfitting.validate(seen.validation)) {
-      lowered *= options.overfitting_factor;
-      if (options.overfitting_factor < 1.0) news |= event::overfitting;
-    }
+    if (std::isfinite(seen.validation)) validate(seen.validation);
     if (!seen.usable()) return;
     overfitting.train(seen.metric);
     if (options.horizon == 0 && plateau.add(seen.metric)) {
-      lowered = std::max(lowered * options.plateau_factor, std::min(lowered, options.floor));
+      plateau_multiple = std::max(plateau_multiple * options.plateau_factor, options.floor);
+    }
+  }
+
+  void validate(double metric) noexcept {
+    switch (overfitting.validate(metric)) {
+      case generalization::holds:
+        return;
+      case generalization::shifted:
+        overfitting_multiple = 1.0;
+        return;
+      case generalization::lost:
+        overfitting_multiple *= options.overfitting_factor;
+        if (options.overfitting_factor < 1.0) news |= event::overfitting;
+        return;
     }
   }
 

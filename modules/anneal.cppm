@@ -40,7 +40,8 @@ struct anneal_options {
 ///
 /// A metric of training alone cannot tell learning from learning by heart. Where `observation::validation` turns up,
 /// clearly of its noise, while the metric of training goes on falling, the whole shape is lowered, as often as that is
-/// seen (`event::overfitting`). A space without the parameter passes unchanged. Throws `invalid_option`.
+/// seen (`event::overfitting`), until both turn up, as where the data have changed. A space without the parameter
+/// passes unchanged. Throws `invalid_option`.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

@@ -3,12 +3,21 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <utility>
 
 namespace autotunenet {
 
+/// What a validation says of training since the best one.
+enum class generalization : std::uint8_t {
+  holds,   ///< nothing new
+  lost,    ///< overfitting: it turned up while training went on falling
+  shifted  ///< both turned up: the data have changed, or training has suffered, and what was best no longer counts
+};
+
 /// Tells when a metric of data that training does not see turns up while the metric of training goes on falling: early
-/// stopping's question (Prechelt 1998, "Early stopping - but when?", section 2), asked against the noise.
+/// stopping's question (Prechelt 1998, "Early stopping - but when?", section 2), asked against the noise of both.
 ///
 /// There must have been something to lose: a clear fall, and a rise that is not much more than it. A metric that grows
 /// while training goes well has neither. Constant memory; shifting or scaling either metric changes nothing.
@@ -20,48 +29,73 @@ class overfitting_detector {
     mean_ += (metric - mean_) / count_;
   }
 
-  /// Takes a metric of validation; returns whether it has turned up. @pre finite
-  bool validate(double metric) noexcept {
+  /// Takes a metric of validation. @pre finite
+  generalization validate(double metric) noexcept {
     double const trained = count_ > 0.0 ? mean_ : std::numeric_limits<double>::quiet_NaN();
     mean_ = count_ = 0.0;
-    if (seen_ > 0) differences_[(seen_ - 1) % differences_.size()] = std::abs(metric - last_);
-    last_ = metric;
-    if (seen_++ == 0) first_ = metric;
-    if (seen_ == 1 || metric < best_) {
+    validation_.follow(metric);
+    training_.follow(trained);
+    bool const rose = metric > best_ + validation_.noise();
+    if (!known_ || (rose && trained > trained_at_best_ + training_.noise())) {
+      first_ = best_ = metric;
+      trained_at_best_ = trained;
+      return std::exchange(known_, true) ? generalization::shifted : generalization::holds;
+    }
+    if (metric < best_) {
       best_ = metric;
       trained_at_best_ = trained;
-      return false;
+      return generalization::holds;
     }
-    double const fall = first_ - best_, rise = metric - best_, least = noise();
-    return fall > 2.0 * least && rise > least && rise < 2.0 * fall && trained < trained_at_best_;
+    double const fall = first_ - best_;
+    bool const lost = rose && fall > 2.0 * validation_.noise() && metric - best_ < 2.0 * fall;
+    return lost && trained < trained_at_best_ ? generalization::lost : generalization::holds;
   }
 
   template <class Archive>
   void fields(Archive& a) {
-    a(mean_)(count_)(seen_)(first_)(best_)(trained_at_best_)(last_)(differences_);
+    a(mean_)(count_)(known_)(first_)(best_)(trained_at_best_)(validation_)(training_);
   }
 
  private:
-  // The standard deviation of normal noise from the median difference of neighbours, which a few large steps do not
-  // move: median |x - y| = 0.954 sigma.
-  double noise() const noexcept {
-    std::array<double, memory> sorted = differences_;
-    auto const known = static_cast<std::ptrdiff_t>(std::min(seen_ - 1, memory));
-    auto const middle = sorted.begin() + known / 2;
-    std::nth_element(sorted.begin(), middle, sorted.begin() + known);
-    return *middle / 0.954;
-  }
+  /// The last values of a metric, and their noise.
+  class sequence {
+   public:
+    void follow(double metric) noexcept {
+      double const apart = std::abs(metric - last_);
+      if (apart >= 0.0) differences_[seen_++ % memory] = std::min(apart, largest);
+      last_ = metric;
+    }
+    /// The standard deviation of normal noise from the median difference of neighbours, which a few large steps do not
+    /// move: median |x - y| = 0.954 sigma. 0 before there are two.
+    double noise() const noexcept {
+      std::array<double, memory> sorted = differences_;
+      auto const known = static_cast<std::ptrdiff_t>(std::min(seen_, memory));
+      auto const middle = sorted.begin() + known / 2;
+      std::nth_element(sorted.begin(), middle, sorted.begin() + known);
+      return known > 0 ? *middle / 0.954 : 0.0;
+    }
+    template <class Archive>
+    void fields(Archive& a) {
+      a(seen_)(last_);
+      for (double& difference : differences_) a.between(difference, 0.0, largest);  // NaN has no place in an order
+    }
 
-  static constexpr std::size_t memory = 15;
+   private:
+    static constexpr std::size_t memory = 15;
+    static constexpr double largest = std::numeric_limits<double>::max();
+    std::size_t seen_ = 0;
+    double last_ = std::numeric_limits<double>::quiet_NaN();
+    std::array<double, memory> differences_{};
+  };
 
   double mean_ = 0.0;  // of training since the last validation
   double count_ = 0.0;
-  std::size_t seen_ = 0;
+  bool known_ = false;
   double first_ = 0.0;
   double best_ = 0.0;
   double trained_at_best_ = 0.0;
-  double last_ = 0.0;
-  std::array<double, memory> differences_{};
+  sequence validation_;
+  sequence training_;
 };
 
 }  // namespace autotunenet

@@ -40,10 +40,12 @@ suggestions constant(configuration values, told* log = nullptr) {
 
 /// The last learning rate of a run in which each stretch of ten observations ends with a validation.
 double rate_after(std::vector<double> const& validations, double training_slope = -0.01, anneal_options options = {},
-                  event* events = nullptr) {
+                  event* events = nullptr, std::size_t shift_at = 1000) {
   auto tuner = constant(space().at({{"lr", 0.1}})) | anneal(options);
   double training = 10.0;
+  std::size_t stretch = 0;
   for (double const validation : validations) {
+    if (stretch++ == shift_at) training += 5.0;
     for (int t = 0; t < 10; ++t) {
       event const now = tuner.ask().events;
       if (events) *events |= now;
@@ -198,6 +200,15 @@ TEST_CASE("the shape is lowered where validation turns up while training goes on
   std::vector<double> goes_on = turns_up;
   goes_on.push_back(1.9);
   CHECK_THAT(rate_after(goes_on), WithinRel(0.1 / 16.0, 1e-9));
+}
+
+TEST_CASE("where the data have changed, what was overfitting to the old ones no longer lowers the shape") {
+  std::vector<double> shifted = turns_up;
+  shifted.push_back(5.0);
+  CHECK_THAT(rate_after(shifted, -0.01, {}, nullptr, 7), WithinRel(0.1, 1e-9));
+  // From there on it may happen again.
+  for (double const validation : {4.0, 3.0, 2.8, 2.7, 3.4}) shifted.push_back(validation);
+  CHECK_THAT(rate_after(shifted, -0.01, {}, nullptr, 7), WithinRel(0.1 * 0.25, 1e-9));
 }
 
 TEST_CASE("the units of training and validation do not matter to what counts as overfitting") {
