@@ -64,7 +64,7 @@ struct tally {
 /// A run in which everything goes wrong; what is wrong with the guard's promises, or nothing.
 std::string storm(std::uint64_t seed, tally& seen_all) {
   random_stream random(seed);
-  random_metrics metrics(seed + runs);
+  random_metrics metrics(seed + runs), validations(seed + 2 * runs);
   settings const chosen = random_settings(random);
   quarrelsome user(~seed, random.chance(0.1) ? 0.01 : 0.0);
   suggestions tuner = make_pipeline(chosen) | watch(user);
@@ -81,6 +81,7 @@ std::string storm(std::uint64_t seed, tally& seen_all) {
       if (random.chance(0.05)) seen.result = outcome::skipped;
       if (random.chance(0.02)) seen.result = outcome::failed;  // the training loop threw
       if (random.chance(0.05)) seen.noise = random.uniform();
+      if (random.chance(0.1)) seen.validation = validations.next();
       if (random.chance(0.05) && next.number > 1) {
         observation late = seen;
         late.number = next.number - 1;

@@ -1,6 +1,7 @@
 #pragma once
 #include <coroutine>
 #include <cstdint>
+#include <limits>
 
 import autotunenet;
 
@@ -21,7 +22,10 @@ inline suggestions pipeline(std::uint8_t which) {
 
 inline void steps(suggestions& tuner, int count) {
   double loss = 3.0;
-  for (int i = 0; i < count && tuner.poll(); ++i) tuner.tell({.metric = loss *= 0.99, .restorable = true});
+  for (int i = 0; i < count && tuner.poll(); ++i) {
+    double const validation = i % 4 == 3 ? 3.0 - loss : std::numeric_limits<double>::quiet_NaN();
+    tuner.tell({.metric = loss *= 0.99, .restorable = true, .validation = validation});
+  }
 }
 
 }  // namespace fuzz
