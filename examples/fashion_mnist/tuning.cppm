@@ -60,6 +60,7 @@ class happenings final : public observer {
     count(back_offs_, "backed off", "back-offs");
     if (has(events_, event::cooldown_ended)) add("cooldown ended");
     if (has(events_, event::rebased)) add("judged from a new level");
+    if (has(events_, event::overfitting)) add("overfitting");
     count(clamps_, "a step shortened", "steps shortened");
     events_ = event::none;
     recent_ = back_offs_ = clamps_ = failures_ = 0;
