@@ -59,7 +59,7 @@ class marginal_likelihood {
       index const rest = n - j;
       auto column = inverse.col(j).tail(rest);
       column[0] = 1.0;
-      factor_.solve_lower_from(j, column);
+      factor_.solve_lower(column, j);
     }
     for (index j = 0; j < n; ++j) {
       for (index i = j; i < n; ++i) {

@@ -35,7 +35,8 @@ class overfitting_detector {
     mean_ = count_ = 0.0;
     validation_.follow(metric);
     training_.follow(trained);
-    bool const rose = metric > best_ + validation_.noise();
+    double const noise = validation_.noise();
+    bool const rose = metric > best_ + noise;
     if (!known_ || (rose && trained > trained_at_best_ + training_.noise())) {
       first_ = best_ = metric;
       trained_at_best_ = trained;
@@ -47,7 +48,7 @@ class overfitting_detector {
       return generalization::holds;
     }
     double const fall = first_ - best_;
-    bool const lost = rose && fall > 2.0 * validation_.noise() && metric - best_ < 2.0 * fall;
+    bool const lost = rose && fall > 2.0 * noise && metric - best_ < 2.0 * fall;
     return lost && trained < trained_at_best_ ? generalization::lost : generalization::holds;
   }
 

@@ -102,13 +102,12 @@ class sliding_factor {
     }
   }
 
-  void solve_lower(Eigen::Ref<vector> v) const { detail::solve_lower(corner(), l_.rows(), v.size(), v.data()); }
-  void solve_upper(Eigen::Ref<vector> v) const {
-    detail::solve_lower_transposed(corner(), l_.rows(), v.size(), v.data());
+  /// With the rows and columns from `from` on alone.
+  void solve_lower(Eigen::Ref<vector> v, index from = 0) const {
+    detail::solve_lower(&l_(first_ + from, first_ + from), l_.rows(), v.size(), v.data());
   }
-  /// With the rows and columns from `row` on alone.
-  void solve_lower_from(index row, Eigen::Ref<vector> v) const {
-    detail::solve_lower(corner() + row * (l_.rows() + 1), l_.rows(), v.size(), v.data());
+  void solve_upper(Eigen::Ref<vector> v) const {
+    detail::solve_lower_transposed(&l_(first_, first_), l_.rows(), v.size(), v.data());
   }
 
   template <class Archive>
@@ -119,8 +118,6 @@ class sliding_factor {
   }
 
  private:
-  double const* corner() const { return l_.data() + first_ * (l_.rows() + 1); }
-
   /// The smallest step of a ladder that keeps a pivot clear of rounding: near-duplicates without noise need it.
   static double jitter(double pivot, double diagonal) {
     double const least = 1e-12 * diagonal;
