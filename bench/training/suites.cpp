@@ -175,9 +175,15 @@ std::vector<double> start_rates(std::size_t count) {
 }
 
 std::vector<suite> suites(suite_options options) {
-  auto const [quick, seeds] = options;
-  return {scenarios(quick, seeds),        sweep(quick, seeds),    shifts_suite(quick, seeds), parameters(quick, seeds),
-          characters_suite(quick, seeds), synthetic(quick, seeds)};
+  auto const [quick, seeds, epochs] = options;
+  std::vector<suite> all{scenarios(quick, seeds),        sweep(quick, seeds),
+                         shifts_suite(quick, seeds),     parameters(quick, seeds),
+                         characters_suite(quick, seeds), synthetic(quick, seeds)};
+  if (epochs == 0) return all;
+  for (auto& s : all)
+    for (auto& what : s.jobs)
+      if (what.epochs != 0) what.epochs = epochs;
+  return all;
 }
 
 }  // namespace training

@@ -17,7 +17,8 @@ struct suite {
 
 struct suite_options {
   bool quick = false;
-  std::size_t seeds = 0;  ///< 0: as many as each suite wants
+  std::size_t seeds = 0;   ///< 0: as many as each suite wants
+  std::size_t epochs = 0;  ///< 0: as each suite wants
 };
 
 /// All suites with their runs; the same options give the same runs.
