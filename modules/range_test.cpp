@@ -24,6 +24,8 @@ namespace {
 constexpr double most_of_the_fall = 2.0 / 3.0;
 // Of the smoothed metric that has to prove the value, per metric.
 constexpr double kept = 0.9;
+// A step down that is smaller than this would change little.
+constexpr double clearly = 1.1;
 
 struct range_tested {
   enum class phase : std::uint8_t { first, sweep, landing, proving, through };
@@ -40,8 +42,9 @@ struct range_tested {
 
   bool found = false;
   double landing_value = 0.0;
-  double trunk = 0.0;  // training steps since the last landing
-  double level = 0.0;  // the metric, smoothed, and the weight of what went into it
+  double fallback = 0.0;  // where to begin again if that is too high
+  double trunk = 0.0;     // training steps since the last landing
+  double level = 0.0;     // the metric, smoothed, and the weight of what went into it
   double level_weight = 0.0;
   std::size_t restarted = 0;
   training_state extra_state = training_state::keep;
@@ -129,13 +132,21 @@ struct range_tested {
     out.values = inner.ask().values;
     found = curve.lowest().has_value();
     if (found) {
-      landing_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
+      double const safe = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
+      landing_value = std::max(safe, std::min(safe * raise(), curve.edge() / options.least_back_off));
+      fallback = landing_value > clearly * safe ? safe : landing_value / 4.0;
       out.values.assign(axis, landing_value);
     }
     out.why = reason::start;
     out.events = event::range_test_ended;
     out.state = training_state::return_to_trial;
     if (!to_be_proven()) out.state |= training_state::drop_trial;
+  }
+
+  // How much higher a short run begins.
+  double raise() const noexcept {
+    if (options.horizon == 0 || options.horizon >= options.long_run) return 1.0;
+    return std::sqrt(static_cast<double>(options.long_run) / static_cast<double>(options.horizon));
   }
 
   bool to_be_proven() const noexcept { return found && options.horizon > 0 && options.restarts > 0; }
@@ -159,7 +170,7 @@ struct range_tested {
   }
 
   void begin_again(suggestions& inner) {
-    landing_value /= 4.0;
+    landing_value = std::exchange(fallback, fallback / 4.0);
     level = level_weight = 0.0;
     spent = 0.0;
     now = phase::landing;
@@ -174,7 +185,8 @@ struct range_tested {
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
-    a(curve)(taken)(spent)(previous)(inner_number)(found)(landing_value)(trunk)(level)(level_weight)(restarted);
+    a(curve)(taken)(
+        spent)(previous)(inner_number)(found)(landing_value)(fallback)(trunk)(level)(level_weight)(restarted);
     a(extra_state)(out);
   }
 
@@ -205,6 +217,10 @@ range_test::range_test(range_test_options options, std::pmr::memory_resource* me
   }
   if (!(options_.back_off >= 1.0 && std::isfinite(options_.back_off))) {
     throw invalid_option(std::format("range_test: back_off = {} must be at least 1", options_.back_off));
+  }
+  if (!(options_.least_back_off >= 1.0 && options_.least_back_off <= options_.back_off)) {
+    throw invalid_option(
+        std::format("range_test: least_back_off = {} must lie between 1 and back_off", options_.least_back_off));
   }
   if (!(options_.proof > 0.0 && options_.proof <= 1.0)) {
     throw invalid_option(std::format("range_test: proof = {} must lie in (0, 1]", options_.proof));

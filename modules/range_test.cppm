@@ -19,8 +19,14 @@ struct range_test_options {
   /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower, the value
   /// at which the metric had first made two thirds of its fall.
   double back_off = 2.75;
+  /// Runs of fewer observations begin higher than that, by the square root of the ratio, since the step that serves a
+  /// run best falls with its length (Nemirovski et al. 2009, "Robust stochastic approximation approach to stochastic
+  /// programming", section 2.2): at most at the last value before the sweep diverged, divided by `least_back_off`.
+  std::size_t long_run = 2500;
+  double least_back_off = 1.6;
   /// Where training has made less than half of the sweep's fall by this part of the horizon, it begins again from the
-  /// saved state with a quarter of the value, at most `restarts` times.
+  /// saved state, at most `restarts` times: with what a long run would begin with if it began clearly higher, else with
+  /// a quarter of the value.
   double proof = 0.07;
   std::size_t restarts = 2;
 };

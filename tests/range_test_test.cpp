@@ -63,6 +63,34 @@ trained run(suggestions& tuner, noisy_quadratic& training, std::size_t most, dou
   return result;
 }
 
+/// Where training begins, and begins again, if it stays where it was after each landing.
+struct landings {
+  std::vector<double> values;
+  bool dropped = false;
+};
+landings of_dead_training(range_test_options options) {
+  noisy_quadratic training(7);
+  double const level = training.loss();
+  auto tuner = constant(space().center()) | range_test(std::move(options));
+  noisy_quadratic::weights const before = training.state();
+  noisy_quadratic::weights saved = before;
+  landings found;
+  for (int step = 0; step < 2000; ++step) {
+    suggestion const& s = tuner.ask();
+    if (has(s.state, training_state::return_to_trial)) training.restore(saved);
+    if (has(s.state, training_state::mark_trial)) saved = training.state();
+    if (has(s.events, event::range_test_ended | event::backed_off)) {
+      CHECK(training.state() == before);
+      found.values.push_back(s.values["lr"]);
+    }
+    found.dropped = found.dropped || has(s.state, training_state::drop_trial);
+    double const loss = training.step(s.values["lr"]);
+    bool const dead = !found.values.empty() && found.values.size() < 3;
+    tuner.tell({.metric = dead ? level : loss, .restorable = true});
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("the sweep lands on a rate that trains well, whatever the start") {
@@ -234,6 +262,7 @@ TEST_CASE("a scaled and shifted metric lands on the same value") {
 TEST_CASE("a range test refuses what cannot be swept") {
   CHECK_THROWS_AS(range_test({.budget = 1.5}), invalid_option);
   CHECK_THROWS_AS(range_test({.back_off = 0.5}), invalid_option);
+  CHECK_THROWS_AS(range_test({.back_off = 2.0, .least_back_off = 3.0}), invalid_option);
   CHECK_THROWS_AS(range_test({.least_steps = 2}), invalid_option);
   search_space const linear{real{"lr", 0.0, 1.0}};
   auto tuner = constant(linear.center()) | range_test({.horizon = 4000});
@@ -244,30 +273,22 @@ TEST_CASE("a range test refuses what cannot be swept") {
 }
 
 TEST_CASE("what was found has to prove itself, else training begins again with a quarter of it") {
-  noisy_quadratic training(7);
-  double const level = training.loss();
-  auto tuner = constant(space().center()) | range_test({.horizon = 4000, .proof = 0.05, .restarts = 2});
-  noisy_quadratic::weights const before = training.state();
-  noisy_quadratic::weights saved = before;
-  std::vector<double> landings;
-  bool dropped = false;
-  for (int step = 0; step < 2000; ++step) {
-    suggestion const& s = tuner.ask();
-    if (has(s.state, training_state::return_to_trial)) training.restore(saved);
-    if (has(s.state, training_state::mark_trial)) saved = training.state();
-    if (has(s.events, event::range_test_ended | event::backed_off)) {
-      CHECK(training.state() == before);
-      landings.push_back(s.values["lr"]);
-    }
-    dropped = dropped || has(s.state, training_state::drop_trial);
-    double const loss = training.step(s.values["lr"]);
-    bool const dead = !landings.empty() && landings.size() < 3;
-    tuner.tell({.metric = dead ? level : loss, .restorable = true});
-  }
-  REQUIRE(landings.size() == 3);
-  CHECK(landings[1] == landings[0] / 4.0);
-  CHECK(landings[2] == landings[1] / 4.0);
-  CHECK(dropped);
+  landings const found = of_dead_training({.horizon = 4000, .proof = 0.05, .restarts = 2});
+  REQUIRE(found.values.size() == 3);
+  CHECK(found.values[1] == found.values[0] / 4.0);
+  CHECK(found.values[2] == found.values[1] / 4.0);
+  CHECK(found.dropped);
+}
+
+TEST_CASE("a short run begins higher than a long one, and first goes back to what a long one would begin with") {
+  landings const brief = of_dead_training({.horizon = 700});
+  landings const as_long = of_dead_training({.horizon = 700, .long_run = 0});
+  REQUIRE(brief.values.size() == 3);
+  REQUIRE(as_long.values.size() == 3);
+  CHECK(brief.values[0] > 1.5 * as_long.values[0]);
+  CHECK(brief.values[0] <= std::sqrt(2500.0 / 700.0) * as_long.values[0]);
+  CHECK(brief.values[1] == as_long.values[0]);
+  CHECK(brief.values[2] == as_long.values[1]);
 }
 
 TEST_CASE("what proves itself is left alone, and its saved state is dropped") {
