@@ -86,7 +86,7 @@ inline suggestion const& level_tuner::ask() {
     next_.why = reason::start;
     return next_;
   }
-  if (learned_ < 2 * space_.size() + 2)
+  if (learned_ < space_.size() + 2)
     cover();
   else
     search();
