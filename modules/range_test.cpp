@@ -185,8 +185,8 @@ struct range_tested {
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
-    a(curve)(taken)(
-        spent)(previous)(inner_number)(found)(landing_value)(fallback)(trunk)(level)(level_weight)(restarted);
+    a(curve)(taken)(spent)(previous)(inner_number);
+    a(found)(landing_value)(fallback)(trunk)(level)(level_weight)(restarted);
     a(extra_state)(out);
   }
 

@@ -116,7 +116,8 @@ int bench(int argc, char** argv) {
   app.add_option("--method", chosen.methods, "only runs of these methods")->delimiter(',');
   app.add_option("--start", chosen.starts, "only runs from these learning rates")->delimiter(',');
   app.add_option("--seeds", chosen.options.seeds, "seeds of every run; 0: as each suite has them");
-  app.add_option("--epochs", chosen.options.epochs, "length of every run; 0: as each suite has it");
+  app.add_option("--epochs", chosen.options.epochs,
+                 "length of every run, for a results file of its own; 0: as each suite has it");
   app.add_option("--jobs", chosen.jobs, "runs side by side")->capture_default_str()->check(CLI::Range(1, 1024));
   app.add_option("--threads", chosen.threads, "LibTorch's threads in each")
       ->capture_default_str()
