@@ -196,10 +196,11 @@ bool training::epoch(on_batch const& shown, std::stop_token stop) {
   place& in = run.where;
   auto const began = std::chrono::steady_clock::now();
   auto const images = static_cast<std::size_t>(run.training_set.labels.size(0));
-  if (in.done == 0) in.begin_epoch(images);
 
   std::size_t const every = run.what.checkpoint_every;
   while (in.done < images && !stop.stop_requested()) {
+    // Only where a step follows: a checkpoint of an epoch that has none yet draws the order anew.
+    if (in.done == 0) in.begin_epoch(images);
     std::size_t const next = std::min(run.what.batch, images - in.done);
     double const loss = run.step(torch::tensor(at::ArrayRef<std::int64_t>(in.order.data() + in.done, next)));
     in.sum += loss * static_cast<double>(next);
