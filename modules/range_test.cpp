@@ -42,9 +42,9 @@ struct range_tested {
 
   bool found = false;
   double landing_value = 0.0;
-  double fallback = 0.0;  // where to begin again if that is too high
-  double trunk = 0.0;     // training steps since the last landing
-  double level = 0.0;     // the metric, smoothed, and the weight of what went into it
+  double safe_value = 0.0;  // where a long run would land
+  double trunk = 0.0;       // training steps since the last landing
+  double level = 0.0;       // the metric, smoothed, and the weight of what went into it
   double level_weight = 0.0;
   std::size_t restarted = 0;
   training_state extra_state = training_state::keep;
@@ -132,9 +132,8 @@ struct range_tested {
     out.values = inner.ask().values;
     found = curve.lowest().has_value();
     if (found) {
-      double const safe = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
-      landing_value = std::max(safe, std::min(safe * raise(), curve.edge() / options.least_back_off));
-      fallback = landing_value > clearly * safe ? safe : landing_value / 4.0;
+      safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
+      landing_value = std::min(safe_value * raise(), curve.edge() / options.least_back_off);
       out.values.assign(axis, landing_value);
     }
     out.why = reason::start;
@@ -145,8 +144,8 @@ struct range_tested {
 
   // How much higher a short run begins.
   double raise() const noexcept {
-    if (options.horizon == 0 || options.horizon >= options.long_run) return 1.0;
-    return std::sqrt(static_cast<double>(options.long_run) / static_cast<double>(options.horizon));
+    if (options.horizon == 0) return 1.0;
+    return std::max(1.0, std::sqrt(static_cast<double>(options.long_run) / static_cast<double>(options.horizon)));
   }
 
   bool to_be_proven() const noexcept { return found && options.horizon > 0 && options.restarts > 0; }
@@ -170,7 +169,7 @@ struct range_tested {
   }
 
   void begin_again(suggestions& inner) {
-    landing_value = std::exchange(fallback, fallback / 4.0);
+    landing_value = landing_value > clearly * safe_value ? safe_value : landing_value / 4.0;
     level = level_weight = 0.0;
     spent = 0.0;
     now = phase::landing;
@@ -186,7 +185,7 @@ struct range_tested {
     a.section("range test");
     a.between(now, phase::first, phase::through);
     a(curve)(taken)(spent)(previous)(inner_number);
-    a(found)(landing_value)(fallback)(trunk)(level)(level_weight)(restarted);
+    a(found)(landing_value)(safe_value)(trunk)(level)(level_weight)(restarted);
     a(extra_state)(out);
   }
 

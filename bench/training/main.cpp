@@ -104,6 +104,13 @@ void do_all(flags const& chosen, std::vector<job> const& todo, results& into) {
   std::fputs("\r\033[K", stderr);
 }
 
+// A run's length is no part of its key.
+std::filesystem::path usual_file(suite_options const& options) {
+  std::string name = options.quick ? "training-quick" : "training";
+  if (options.epochs != 0) name += std::format("-{}-epochs", options.epochs);
+  return std::filesystem::path(AUTOTUNENET_RESULTS) / (name + ".json");
+}
+
 int bench(int argc, char** argv) {
   flags chosen;
   CLI::App app{
@@ -116,13 +123,12 @@ int bench(int argc, char** argv) {
   app.add_option("--method", chosen.methods, "only runs of these methods")->delimiter(',');
   app.add_option("--start", chosen.starts, "only runs from these learning rates")->delimiter(',');
   app.add_option("--seeds", chosen.options.seeds, "seeds of every run; 0: as each suite has them");
-  app.add_option("--epochs", chosen.options.epochs,
-                 "length of every run, for a results file of its own; 0: as each suite has it");
+  app.add_option("--epochs", chosen.options.epochs, "length of every run; 0: as each suite has it");
   app.add_option("--jobs", chosen.jobs, "runs side by side")->capture_default_str()->check(CLI::Range(1, 1024));
   app.add_option("--threads", chosen.threads, "LibTorch's threads in each")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
-  app.add_option("--results", chosen.file, "JSON file (build/results/training.json, or training-quick.json)");
+  app.add_option("--results", chosen.file, "JSON file (build/results/training.json; others with --quick, --epochs)");
   app.add_option("--data", chosen.images, "folder of Fashion-MNIST")->capture_default_str();
   app.add_option("--text", chosen.text, "folder of the licence texts")->capture_default_str();
   app.add_flag("--again", chosen.again, "does runs again that are in the results");
@@ -134,9 +140,7 @@ int bench(int argc, char** argv) {
       std::fprintf(stderr, "There is no suite %s; there are: %s.\n", name.c_str(), names.c_str());
       return 2;
     }
-  if (chosen.file.empty())
-    chosen.file =
-        std::filesystem::path(AUTOTUNENET_RESULTS) / (chosen.options.quick ? "training-quick.json" : "training.json");
+  if (chosen.file.empty()) chosen.file = usual_file(chosen.options);
 
   results all(chosen.file);
   if (!chosen.report_only) {

@@ -181,8 +181,7 @@ std::vector<suite> suites(suite_options options) {
                          characters_suite(quick, seeds), synthetic(quick, seeds)};
   if (epochs == 0) return all;
   for (auto& s : all)
-    for (auto& what : s.jobs)
-      if (what.epochs != 0) what.epochs = epochs;
+    for (auto& what : s.jobs) what.epochs = epochs;
   return all;
 }
 
