@@ -47,7 +47,7 @@ struct flags {
 struct library {
   std::optional<dataset> images, text;
 
-  dataset const& of(std::string_view problem) const { return problem == "gru" ? text.value() : images.value(); }
+  dataset const& of(job const& what) const { return what.reads_text() ? text.value() : images.value(); }
 };
 
 std::vector<job> wanted(flags const& chosen, results const& have) {
@@ -79,9 +79,9 @@ void progress(std::size_t done, std::size_t all, job const& what, double seconds
 void do_all(flags const& chosen, std::vector<job> const& todo, results& into) {
   library data;
   auto const reads = [&](auto which) { return std::ranges::any_of(todo, which); };
-  if (reads([](job const& j) { return !is_synthetic(j) && j.problem != "gru"; }))
+  if (reads([](job const& j) { return !is_synthetic(j) && !j.reads_text(); }))
     data.images = fashion_mnist(chosen.images);
-  if (reads([](job const& j) { return j.problem == "gru"; })) data.text = characters(chosen.text);
+  if (reads([](job const& j) { return j.reads_text(); })) data.text = characters(chosen.text);
 
   auto const began = std::chrono::steady_clock::now();
   std::size_t done = 0;
@@ -90,7 +90,7 @@ void do_all(flags const& chosen, std::vector<job> const& todo, results& into) {
       [&](std::size_t i) {
         if (is_synthetic(todo[i])) return to_json(run_synthetic(todo[i]));
         set_threads(chosen.threads);
-        return to_json(run(todo[i], data.of(todo[i].problem)));
+        return to_json(run(todo[i], data.of(todo[i])));
       },
       [&](std::size_t i, std::string const& line) {
         if (line.empty())

@@ -1,5 +1,6 @@
 #include "optimizers.hpp"
 
+#include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/rmsprop.h>
@@ -18,6 +19,9 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(std::string_view kind, s
   using namespace torch::optim;
   if (kind == "sgd") return std::make_unique<SGD>(std::move(parameters), SGDOptions(lr));
   if (kind == "momentum") return std::make_unique<SGD>(std::move(parameters), SGDOptions(lr).momentum(0.9));
+  if (kind == "nesterov")
+    return std::make_unique<SGD>(std::move(parameters), SGDOptions(lr).momentum(0.9).nesterov(true));
+  if (kind == "adagrad") return std::make_unique<Adagrad>(std::move(parameters), AdagradOptions(lr));
   if (kind == "adam") return std::make_unique<Adam>(std::move(parameters), AdamOptions(lr));
   if (kind == "adamw") return std::make_unique<AdamW>(std::move(parameters), AdamWOptions(lr));
   if (kind == "rmsprop") return std::make_unique<RMSprop>(std::move(parameters), RMSpropOptions(lr));

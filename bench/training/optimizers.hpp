@@ -12,7 +12,8 @@ class Optimizer;
 
 namespace training {
 
-/// "sgd", "momentum" (SGD with momentum 0.9), "adam", "adamw", "rmsprop" or "prodigy". Throws std::invalid_argument.
+/// "sgd", "momentum" (SGD with momentum 0.9), "nesterov", "adam", "adamw", "adagrad", "rmsprop" or "prodigy". Throws
+/// std::invalid_argument.
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(std::string_view kind, std::vector<at::Tensor> parameters,
                                                         double lr);
 

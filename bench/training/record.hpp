@@ -12,7 +12,7 @@ constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 /// One run to be done. Two jobs that say the same give the same result.
 struct job {
-  std::string problem{};              ///< "mlp", "cnn", "gru", "quadratic_250", "quadratic_1000", "bandit"
+  std::string problem{};              ///< a network (network.hpp), "quadratic_250", "quadratic_1000" or "bandit"
   std::string regime = "stationary";  ///< see regime.hpp
   std::string method{};
   std::string optimizer{};
@@ -22,6 +22,8 @@ struct job {
 
   /// What tells runs apart in the results.
   std::string key() const;
+
+  bool reads_text() const { return problem == "gru" || problem == "transformer"; }
 };
 
 /// How training stood at one point of a run.

@@ -9,6 +9,7 @@
 #include "shift_table.hpp"
 #include "statistics.hpp"
 #include "sweep_table.hpp"
+#include "unfamiliar_table.hpp"
 
 namespace training {
 
@@ -102,6 +103,20 @@ std::string shift_text(results const& of, suite const& s) {
   return text;
 }
 
+std::string unfamiliar_text(results const& of, suite const& s) {
+  auto const rows = unfamiliar_rows(of, s);
+  if (rows.empty()) return {};
+  std::string text = headline(s);
+  text += std::format("  {:12} {:9} {:>6} {:>6} {:>12} {:>8} {:>12} {:>11} {:>7}\n", "problem", "optimizer", "ours",
+                      "worst", "best cosine", "peak", "next cosine", "difference", "extra");
+  for (auto const& row : rows)
+    text += std::format("  {:12} {:9} {:>6} {:>6} {:>12} {:>8.2g} {:>12} {:>11} {:>6}%\n", row.problem, row.optimizer,
+                        shown(row.ours, 3), shown(row.worst, 3), shown(row.best_cosine, 3), row.best_peak,
+                        shown(row.next_cosine, 3), std::format("{:+.1f}", 100.0 * (row.ours - row.best_cosine)),
+                        shown(100.0 * row.extra_work, 1));
+  return text;
+}
+
 std::string synthetic_text(results const& of, suite const& s) {
   std::vector<std::tuple<std::string, std::string, std::string, double>> order;
   std::map<std::tuple<std::string, std::string, std::string, double>, std::vector<double>> cells;
@@ -130,10 +145,11 @@ std::string synthetic_text(results const& of, suite const& s) {
 std::string report(results const& of, std::vector<suite> const& all) {
   std::string text;
   for (auto const& s : all)
-    text += s.name == "sweep"       ? sweep_text(of, s)
-            : s.name == "shifts"    ? shift_text(of, s)
-            : s.name == "synthetic" ? synthetic_text(of, s)
-                                    : run_table(of, s);
+    text += s.name == "sweep"        ? sweep_text(of, s)
+            : s.name == "shifts"     ? shift_text(of, s)
+            : s.name == "unfamiliar" ? unfamiliar_text(of, s)
+            : s.name == "synthetic"  ? synthetic_text(of, s)
+                                     : run_table(of, s);
   text += goals(of, all);
   double spent = 0.0;
   for (auto const& [key, run] : of.all()) spent += run.wall_seconds;

@@ -81,7 +81,7 @@ class session {
     optimizer_ = make_optimizer(what.optimizer, parameters_, what.start_lr);
     // A parameter-free optimizer's own rate is a multiple, 1 or a schedule's shape, whatever the start.
     plan_.start_lr = free ? 1.0 : what.start_lr;
-    std::size_t const batch = what.problem == "gru" ? 32 : 64;
+    std::size_t const batch = what.reads_text() ? 32 : 64;
     plan_.steps_per_epoch = (data.train.count + batch - 1) / batch;
     plan_.steps = plan_.steps_per_epoch * what.epochs;
     plan_.seed = what.seed;

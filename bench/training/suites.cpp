@@ -77,7 +77,8 @@ suite sweep(bool quick, std::size_t seeds) {
   if (quick) return s;
   for (double const start : start_rates(8))
     for (auto const* method : {"fixed", "cosine", "ours"})
-      add(s.jobs, {.problem = "cnn", .method = method, .optimizer = "adam", .start_lr = start, .epochs = 20}, n);
+      add(s.jobs, {.problem = "cnn", .method = method, .optimizer = "adam", .start_lr = start, .epochs = 20},
+          seeds != 0 ? seeds : 3);
   return s;
 }
 
@@ -145,6 +146,30 @@ suite characters_suite(bool quick, std::size_t seeds) {
   return s;
 }
 
+// Each optimizer's cosines span what people use it with, a factor of 10^0.5 apart.
+suite unfamiliar(bool quick, std::size_t seeds) {
+  suite s{"unfamiliar", "networks and optimizers that no default was chosen on, in short runs", {}};
+  std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 2;
+  struct {
+    char const* optimizer;
+    double lowest_peak;
+  } const optimizers[] = {{"adamw", 1e-4}, {"rmsprop", 1e-4}, {"adagrad", 3e-4}, {"nesterov", 3e-3}, {"sgd", 3e-3}};
+  for (auto const* problem : {"batch_norm", "deep_tanh", "linear", "transformer"})
+    for (auto const& [optimizer, lowest_peak] : optimizers) {
+      if (quick && (std::string_view(problem) == "transformer" || std::string_view(optimizer) != "adamw")) continue;
+      job base{.problem = problem, .optimizer = optimizer, .epochs = 5};
+      for (double exponent = 0.0; exponent <= 3.0; exponent += 0.5) {
+        auto what = base;
+        what.method = "cosine";
+        what.start_lr = lowest_peak * std::pow(10.0, exponent);
+        add(s.jobs, what, n);
+      }
+      base.method = "ours";
+      add(s.jobs, base, n);
+    }
+  return s;
+}
+
 suite synthetic(bool quick, std::size_t seeds) {
   suite s{"synthetic", "the noisy quadratic and a drifting bandit", {}};
   for (auto const* problem : {"quadratic_250", "quadratic_1000"}) {
@@ -176,9 +201,9 @@ std::vector<double> start_rates(std::size_t count) {
 
 std::vector<suite> suites(suite_options options) {
   auto const [quick, seeds, epochs] = options;
-  std::vector<suite> all{scenarios(quick, seeds),        sweep(quick, seeds),
-                         shifts_suite(quick, seeds),     parameters(quick, seeds),
-                         characters_suite(quick, seeds), synthetic(quick, seeds)};
+  std::vector<suite> all{
+      scenarios(quick, seeds),        sweep(quick, seeds),      shifts_suite(quick, seeds), parameters(quick, seeds),
+      characters_suite(quick, seeds), unfamiliar(quick, seeds), synthetic(quick, seeds)};
   if (epochs == 0) return all;
   for (auto& s : all)
     for (auto& what : s.jobs) what.epochs = epochs;
