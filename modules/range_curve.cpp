@@ -31,8 +31,8 @@ void range_curve::add(double value, double metric) {
   values_.push_back(value);
   smoothed_.push_back(smoothed);
 
-  bool const still_level =
-      start_.mean - smoothed < 1.5 * start_.most_noise() && std::abs(metric - start_.mean) < 4.0 * start_.most_noise();
+  double const jitter = start_.most_jitter();
+  bool const still_level = start_.mean - smoothed < 1.5 * jitter && std::abs(metric - start_.mean) < 4.0 * jitter;
   bool const settling = values_.size() <= settle_;
   if (settling || still_level) start_.add(metric);
   if (settling) return;
@@ -64,6 +64,7 @@ std::optional<double> range_curve::lowest() const noexcept {
 }
 
 double range_curve::edge() const noexcept {
+  if (!diverged_) return std::numeric_limits<double>::infinity();
   return values_.size() > lag ? values_[values_.size() - 1 - lag] : values_.front();
 }
 
@@ -76,6 +77,8 @@ double range_curve::fallen_by(double part) const noexcept {
 }
 
 void range_curve::level::add(double metric) noexcept {
+  if (count > 0.0) differences += (metric - last) * (metric - last);
+  last = metric;
   count += 1.0;
   double const from_mean = metric - mean;
   mean += from_mean / count;
@@ -84,12 +87,19 @@ void range_curve::level::add(double metric) noexcept {
 
 double range_curve::level::noise() const noexcept { return count > 1.0 ? std::sqrt(squares / (count - 1.0)) : 0.0; }
 
+double range_curve::level::most_noise() const noexcept { return at_most(noise()); }
+
+double range_curve::level::most_jitter() const noexcept {
+  double const jitter = count > 1.0 ? std::sqrt(0.5 * differences / (count - 1.0)) : 0.0;
+  return at_most(std::min(noise(), jitter));
+}
+
 // The quantile of chi-squared by the cube-root approximation (Wilson and Hilferty 1931, equation 18).
-double range_curve::level::most_noise() const noexcept {
+double range_curve::level::at_most(double noise) const noexcept {
   constexpr double one_percent = -2.326;
   double const spread = 2.0 / (9.0 * std::max(count - 1.0, 1.0));
   double const quantile = std::max(1.0 - spread + one_percent * std::sqrt(spread), 0.1);
-  return std::max(noise() / std::sqrt(quantile * quantile * quantile), rounding * std::abs(mean));
+  return std::max(noise / std::sqrt(quantile * quantile * quantile), rounding * std::abs(mean));
 }
 
 }  // namespace autotunenet

@@ -26,7 +26,7 @@ class range_curve {
   /// before it diverges, that is where it was smooth still. @pre lowest()
   double fallen_by(double part) const noexcept;
   /// The last value before divergence began, as far as that can be told: it shows late, the later the coarser the
-  /// sweep is. @pre at least one metric
+  /// sweep is. Infinity where nothing diverged. @pre at least one metric
   double edge() const noexcept;
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean; }
@@ -44,14 +44,21 @@ class range_curve {
   struct level {
     double count = 0.0;
     double mean = 0.0;
-    double squares = 0.0;
+    double squares = 0.0;  // about the mean
+    double last = 0.0;
+    double differences = 0.0;  // of neighbours, squared
     void add(double metric) noexcept;
     double noise() const noexcept;
     /// What the noise is at most, with a confidence of 99 %: a few metrics may lie close together by chance.
     double most_noise() const noexcept;
+    /// The same about a level that drifts, by neighbours' differences (von Neumann et al. 1941, "The mean square
+    /// successive difference"). Too small where metrics depend on those before them, so it decides only how long the
+    /// level at the start lasts: by the noise about the mean, which a fall makes grow, that might never end.
+    double most_jitter() const noexcept;
+    double at_most(double noise) const noexcept;
     template <class Archive>
     void fields(Archive& a) {
-      a(count)(mean)(squares);
+      a(count)(mean)(squares)(last)(differences);
     }
   };
 

@@ -129,8 +129,9 @@ struct range_tested {
 
   void finish(suggestions& inner) {
     now = phase::landing;
-    out.values = inner.ask().values;
     found = curve.lowest().has_value();
+    if (!found && !skip(inner)) return;
+    out.values = inner.ask().values;
     if (found) {
       safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
       landing_value = std::min(safe_value * raise(), curve.edge() / options.least_back_off);
@@ -140,6 +141,15 @@ struct range_tested {
     out.events = event::range_test_ended;
     out.state = training_state::return_to_trial;
     if (!to_be_proven()) out.state |= training_state::drop_trial;
+  }
+
+  // Nothing was found: the inner tuner goes on from where it would be by now. False if it ends instead.
+  bool skip(suggestions& inner) {
+    now = phase::through;
+    inner.tell({.result = outcome::skipped, .steps = spent});
+    suggestion const* const wanted = inner.poll();
+    if (wanted) inner_number = wanted->number;
+    return wanted != nullptr;
   }
 
   // How much higher a short run begins.

@@ -16,8 +16,8 @@ struct range_test_options {
   std::size_t least_steps = 24;
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
-  /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower, the value
-  /// at which the metric had first made two thirds of its fall.
+  /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower or nothing
+  /// diverged inside the bounds, the value at which the metric had first made two thirds of its fall.
   double back_off = 2.75;
   /// Runs of fewer observations begin higher than that, by the square root of the ratio, since the step that serves a
   /// run best falls with its length (Nemirovski et al. 2009, "Robust stochastic approximation approach to stochastic

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -158,6 +159,19 @@ TEST_CASE("annealing and the range test follow the settings and the space") {
   run const group = on_quadratic(
       parse_settings("[parameters]\n\"group0.lr\" = { min = 1e-4, max = 1.0, scale = \"log\" }\n" + steps), 1000);
   CHECK(group.rates.back() < 1e-3);
+}
+
+TEST_CASE("a range test that finds nothing leaves the run the start as its peak") {
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1e2, scale::log}},
+                        .tuning = {.tuner = tuner_kind::random, .objective = hook::step, .horizon = 1000}};
+  suggestions tuning = make_pipeline(chosen, chosen.parameters->at({{"lr", 0.01}}));
+  double highest = 0.0;
+  for (int step = 0; step < 150; ++step) {
+    suggestion const& now = tuning.ask();
+    if (now.why != reason::range_test) highest = std::max(highest, now.values[0]);
+    tuning.tell({.metric = 1.0 + 0.01 * ((step * 7919) % 11), .restorable = true});
+  }
+  CHECK(highest > 0.009);
 }
 
 TEST_CASE("a start stands for the parameters, or belongs to them") {

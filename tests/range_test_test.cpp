@@ -119,6 +119,29 @@ TEST_CASE("the noise of the metric does not end a sweep before it has found anyt
   }
 }
 
+TEST_CASE("a sweep whose lowest values make the metric fall already finds what a wider one finds") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    noisy_quadratic training(seed);
+    search_space const narrow{real{"lr", 1e-2, 1e2, scale::log}};
+    auto tuner = constant(narrow.center()) | range_test({.horizon = 1000});
+    trained const result = run(tuner, training, 110);
+    INFO("seed " << seed << " landed " << result.landed);
+    CHECK(result.landed > 0.05);
+    CHECK(result.landed < 1.0);
+  }
+}
+
+TEST_CASE("an upper bound that trains well is no divergence to keep away from") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    noisy_quadratic training(seed);
+    search_space const low{real{"lr", 1e-6, 0.05, scale::log}};
+    auto tuner = constant(low.center()) | range_test({.horizon = 4000});
+    trained const result = run(tuner, training, 110);
+    INFO("seed " << seed << " landed " << result.landed);
+    CHECK(result.landed > 0.02);
+  }
+}
+
 TEST_CASE("a short run affords a coarse sweep, and trains well from any start all the same") {
   for (double const start : {1e-6, 100.0}) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
