@@ -15,6 +15,7 @@
 
 #include "suites.hpp"
 #include "sweep_table.hpp"
+#include "unfamiliar_table.hpp"
 #include "workers.hpp"
 
 using namespace training;
@@ -146,4 +147,33 @@ TEST_CASE("a sweep counts what is near the best, worse than the start left alone
   CHECK(ours->worse_than_alone == 2);
   CHECK(ours->dead == 1);
   CHECK(ours->middle == 0.85);
+}
+
+TEST_CASE("a row of the unfamiliar has the best cosine, the next one, and the worst of ours") {
+  file const f;
+  results all(f.path);
+  suite s{"unfamiliar", "", {}};
+  auto const add = [&](record run, std::uint64_t seed, double extra = 0.0) {
+    run.what.seed = seed;
+    run.extra_work_fraction = extra;
+    s.jobs.push_back(run.what);
+    all.add(run);
+  };
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    double const noise = 0.01 * static_cast<double>(seed);
+    add(with("cosine", 1e-3, 0.80 + noise), seed);
+    add(with("cosine", 1e-2, 0.85 + noise), seed);
+    add(with("cosine", 1e-1, unknown), seed);
+    add(with("ours", 1e-3, 0.83 + noise), seed, 0.05 + noise);
+  }
+  s.jobs.push_back({.problem = "cnn", .method = "ours", .optimizer = "adam"});  // not run yet
+  auto const rows = unfamiliar_rows(all, s);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].problem == "mlp");
+  CHECK(rows[0].best_cosine == 0.86);
+  CHECK(rows[0].best_peak == 1e-2);
+  CHECK(rows[0].next_cosine == 0.81);
+  CHECK(rows[0].ours == 0.84);
+  CHECK(rows[0].worst == 0.83);
+  CHECK(rows[0].extra_work == 0.07);
 }
