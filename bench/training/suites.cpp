@@ -105,7 +105,7 @@ suite shifts_suite(bool quick, std::size_t seeds) {
 
 suite parameters(bool quick, std::size_t seeds) {
   suite s{"parameters", "several parameters against the best cosine of one rate in hindsight", {}};
-  std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 5;
+  std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 15;
   job const base{.problem = "mlp", .optimizer = "adam", .epochs = quick ? 5U : 20U};
   for (auto const* optimizer : {"adam", "momentum"}) {
     if (quick && std::string_view(optimizer) != "adam") continue;
