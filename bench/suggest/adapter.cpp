@@ -50,8 +50,8 @@ void apply_to_two_groups(benchmark::State& state) {
 }
 
 /// A network of the main job's size on random images: each iteration is a training step. The hook is timed by itself,
-/// after the loss was read, which training would wait for anyhow. Where another process interrupts the hook or the step,
-/// both times grow alike.
+/// after the loss was read, which training would wait for anyhow. Where another process interrupts the hook or the
+/// step, both times grow alike.
 void training_run(benchmark::State& state) {
   at::set_num_threads(1);
   bool const with_journal = state.range(0) == 1;
