@@ -128,8 +128,8 @@ struct range_tested {
   }
 
   void finish(suggestions& inner) {
-    now = phase::landing;
     found = curve.lowest().has_value();
+    now = found ? phase::landing : phase::through;
     if (!found && !skip(inner)) return;
     out.values = inner.ask().values;
     if (found) {
@@ -145,7 +145,6 @@ struct range_tested {
 
   // Nothing was found: the inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
-    now = phase::through;
     inner.tell({.result = outcome::skipped, .steps = spent});
     suggestion const* const wanted = inner.poll();
     if (wanted) inner_number = wanted->number;

@@ -164,13 +164,12 @@ TEST_CASE("annealing and the range test follow the settings and the space") {
 TEST_CASE("a range test that finds nothing leaves the run the start as its peak") {
   settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1e2, scale::log}},
                         .tuning = {.tuner = tuner_kind::random, .objective = hook::step, .horizon = 1000}};
-  suggestions tuning = make_pipeline(chosen, chosen.parameters->at({{"lr", 0.01}}));
+  auto const metric = [](std::size_t i, double) { return 1.0 + 0.01 * static_cast<double>((i * 7919) % 11); };
+  run const training(make_pipeline(chosen, chosen.parameters->at({{"lr", 0.01}})), 150, metric, true);
+  REQUIRE(training.has_reason(reason::range_test));
   double highest = 0.0;
-  for (int step = 0; step < 150; ++step) {
-    suggestion const& now = tuning.ask();
-    if (now.why != reason::range_test) highest = std::max(highest, now.values[0]);
-    tuning.tell({.metric = 1.0 + 0.01 * ((step * 7919) % 11), .restorable = true});
-  }
+  for (std::size_t i = 0; i < training.rates.size(); ++i)
+    if (training.why[i] != reason::range_test) highest = std::max(highest, training.rates[i]);
   CHECK(highest > 0.009);
 }
 

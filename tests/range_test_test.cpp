@@ -63,6 +63,12 @@ trained run(suggestions& tuner, noisy_quadratic& training, std::size_t most, dou
   return result;
 }
 
+/// A run of its own, not much longer than its sweep.
+trained sweep(noisy_quadratic training, configuration start, std::size_t horizon) {
+  auto tuner = constant(std::move(start)) | range_test({.horizon = horizon});
+  return run(tuner, training, 110);
+}
+
 /// Where training begins, and begins again, if it stays where it was after each landing.
 struct landings {
   std::vector<double> values;
@@ -110,9 +116,7 @@ TEST_CASE("the sweep lands on a rate that trains well, whatever the start") {
 
 TEST_CASE("the noise of the metric does not end a sweep before it has found anything") {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    noisy_quadratic training(seed, 1.0);
-    auto tuner = constant(space().at({{"lr", 1e-6}})) | range_test({.horizon = 1000});
-    trained const result = run(tuner, training, 110);
+    trained const result = sweep(noisy_quadratic(seed, 1.0), space().at({{"lr", 1e-6}}), 1000);
     INFO("seed " << seed << " landed " << result.landed << " after " << result.extra);
     CHECK(result.landed > 0.05);
     CHECK(result.landed < 2.0);
@@ -121,10 +125,8 @@ TEST_CASE("the noise of the metric does not end a sweep before it has found anyt
 
 TEST_CASE("a sweep whose lowest values make the metric fall already finds what a wider one finds") {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    noisy_quadratic training(seed);
     search_space const narrow{real{"lr", 1e-2, 1e2, scale::log}};
-    auto tuner = constant(narrow.center()) | range_test({.horizon = 1000});
-    trained const result = run(tuner, training, 110);
+    trained const result = sweep(noisy_quadratic(seed), narrow.center(), 1000);
     INFO("seed " << seed << " landed " << result.landed);
     CHECK(result.landed > 0.05);
     CHECK(result.landed < 1.0);
@@ -133,10 +135,8 @@ TEST_CASE("a sweep whose lowest values make the metric fall already finds what a
 
 TEST_CASE("an upper bound that trains well is no divergence to keep away from") {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    noisy_quadratic training(seed);
     search_space const low{real{"lr", 1e-6, 0.05, scale::log}};
-    auto tuner = constant(low.center()) | range_test({.horizon = 4000});
-    trained const result = run(tuner, training, 110);
+    trained const result = sweep(noisy_quadratic(seed), low.center(), 4000);
     INFO("seed " << seed << " landed " << result.landed);
     CHECK(result.landed > 0.02);
   }

@@ -67,8 +67,7 @@ void parameter_goals(std::vector<goal>& into, results const& of, suite const& s)
       if (what.method == "ours") alone.push_back(accuracy);
     }
     if (several.empty() || cosine.empty()) continue;
-    double best = 0.0;
-    for (auto const& [start, accuracies] : cosine) best = std::max(best, median(accuracies, 0.0));
+    double const best = ranked(cosine).front().accuracy;
     double const reached = median(several, 0.0);
     into.push_back({std::format("mlp, {}: several parameters against the best cosine, median of {} seeds", optimizer,
                                 several.size()),

@@ -81,7 +81,7 @@ void do_all(flags const& chosen, std::vector<job> const& todo, results& into) {
   auto const reads = [&](auto which) { return std::ranges::any_of(todo, which); };
   if (reads([](job const& j) { return !is_synthetic(j) && !j.reads_text(); }))
     data.images = fashion_mnist(chosen.images);
-  if (reads([](job const& j) { return j.reads_text(); })) data.text = characters(chosen.text);
+  if (reads(&job::reads_text)) data.text = characters(chosen.text);
 
   auto const began = std::chrono::steady_clock::now();
   std::size_t done = 0;

@@ -6,10 +6,10 @@
 #include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/rnn.h>
+#include <torch/nn/modules/transformer.h>
 #include <torch/nn/modules/transformercoder.h>
 #include <torch/nn/modules/transformerlayer.h>
 
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -136,8 +136,7 @@ class transformer final : public network {
   at::Tensor forward(at::Tensor const& inputs) override {
     auto const length = inputs.size(1);
     auto h = embedding_(inputs) + position_(at::arange(length, at::kLong));
-    auto const later = at::ones({length, length}, at::kBool).triu(1);
-    auto const mask = at::zeros({length, length}).masked_fill_(later, -std::numeric_limits<float>::infinity());
+    auto const mask = torch::nn::TransformerImpl::generate_square_subsequent_mask(length);
     h = layers_(h.transpose(0, 1), mask).transpose(0, 1);
     return output_(h.flatten(0, 1));
   }

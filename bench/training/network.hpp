@@ -9,7 +9,7 @@
 
 namespace training {
 
-/// A model whose hidden layer has a dropout that can be changed while it trains.
+/// A model. The hidden layer of "mlp", "cnn" and "gru" has a dropout that can be changed while it trains.
 class network : public torch::nn::Module {
  public:
   /// Logits, one row per target.

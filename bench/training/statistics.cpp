@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace training {
@@ -34,6 +35,13 @@ double greatest(std::vector<double> const& values, double lost) {
 double least(std::vector<double> const& values, double lost) {
   auto const sorted = cleaned(values, lost);
   return sorted.empty() ? none : sorted.front();
+}
+
+std::vector<reached> ranked(std::map<double, std::vector<double>> const& accuracies) {
+  std::vector<reached> all;
+  for (auto const& [start, of_seeds] : accuracies) all.push_back({start, median(of_seeds, 0.0)});
+  std::ranges::stable_sort(all, std::greater{}, &reached::accuracy);
+  return all;
 }
 
 }  // namespace training

@@ -1,6 +1,5 @@
 #include "unfamiliar_table.hpp"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -37,14 +36,12 @@ std::vector<unfamiliar_row> unfamiliar_rows(results const& of, suite const& unfa
     row.ours = median(c.ours, 0.0);
     row.worst = least(c.ours, 0.0);
     row.extra_work = greatest(c.extra_work, 0.0);
-    for (auto const& [peak, accuracies] : c.cosines) {
-      double accuracy = median(accuracies, 0.0);
-      if (!(accuracy <= row.best_cosine)) {
-        std::swap(accuracy, row.best_cosine);
-        row.best_peak = peak;
-      }
-      if (!(accuracy <= row.next_cosine)) row.next_cosine = accuracy;
+    auto const cosines = ranked(c.cosines);
+    if (!cosines.empty()) {
+      row.best_cosine = cosines[0].accuracy;
+      row.best_peak = cosines[0].start;
     }
+    if (cosines.size() > 1) row.next_cosine = cosines[1].accuracy;
   }
   return rows;
 }
