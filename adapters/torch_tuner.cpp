@@ -52,6 +52,7 @@ struct torch_tuner::state {
   bool state_was_missing = false;
   double validation = none;  // heard since the objective
   std::uint64_t steps = 0;
+  std::uint64_t lasting_steps = 0;  // of those, the ones that were not undone
 
   state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
       : pipeline(std::move(from)),
@@ -74,10 +75,11 @@ struct torch_tuner::state {
 
   void apply() {
     slots_report report;
-    if (slots) report = slots->carry_out(current.state, steps);
+    if (slots) report = slots->carry_out(current.state, lasting_steps);
     state_was_missing = !report.complete;
-    if (report.returned != training_state::keep && on_restore) {
-      on_restore({.what = report.returned, .marked_at = report.marked_at, .steps_undone = steps - report.marked_at});
+    if (report.returned != training_state::keep) {
+      auto const undone = static_cast<std::int64_t>(std::exchange(lasting_steps, report.marked_at) - report.marked_at);
+      if (on_restore) on_restore({.what = report.returned, .marked_at = report.marked_at, .steps_undone = undone});
     }
     values.apply(current.values);
   }
@@ -90,7 +92,8 @@ struct torch_tuner::state {
                    .applied = values.read(),
                    .steps = own_stretch ? 1.0 : 0.0,
                    .restorable = slots && !state_was_missing,
-                   .validation = std::exchange(validation, none)});
+                   .validation = std::exchange(validation, none),
+                   .coarse = objective == hook::epoch || objective == hook::validation});
     suggestion const* const next = pipeline.poll();
     if (!next) return;
     current = *next;
@@ -99,7 +102,7 @@ struct torch_tuner::state {
 
   void fields(archive& a) {
     a.section("torch tuner");
-    a(steps)(state_was_missing)(validation);
+    a(steps)(lasting_steps)(state_was_missing)(validation);
     hook heard = objective;
     a.between(heard, hook::first, hook::validation);
     if (a.reading() && objective != hook::first && heard != objective)
@@ -177,6 +180,11 @@ struct torch_tuner::state {
     if (suggestion const* const pending = pipeline.poll()) current = *pending;
   }
 
+  void count_step() noexcept {
+    ++steps;
+    ++lasting_steps;
+  }
+
   void hear(hook from, double metric) {
     if (objective == hook::first) objective = from;
     bool const usable = std::isfinite(metric);
@@ -194,9 +202,9 @@ torch_tuner::torch_tuner(torch_tuner&&) noexcept = default;
 torch_tuner& torch_tuner::operator=(torch_tuner&&) noexcept = default;
 torch_tuner::~torch_tuner() = default;
 
-void torch_tuner::on_step_end() { ++state_->steps; }
+void torch_tuner::on_step_end() { state_->count_step(); }
 void torch_tuner::on_step_end(double metric) {
-  ++state_->steps;
+  state_->count_step();
   state_->hear(hook::step, metric);
 }
 void torch_tuner::on_step_end(at::Tensor const& metric) { on_step_end(metric_value(metric)); }

@@ -11,9 +11,12 @@ export namespace autotunenet {
 
 /// Tells what keeps state of its own beside the model (a data loader, a schedule) how far training went back.
 struct restoration {
-  training_state what = training_state::keep;  ///< `return_to_trial` or `return_to_good`
-  std::uint64_t marked_at = 0;                 ///< calls of `on_step_end` when that state was saved
-  std::uint64_t steps_undone = 0;              ///< calls of `on_step_end` since
+  training_state what = training_state::keep;  ///< `return_to_trial`, `return_to_good` or `return_to_origin`
+  /// Calls of `on_step_end` that led to the state that is back, those that were undone before left out.
+  std::uint64_t marked_at = 0;
+  /// How many more had led to the state that is given up; below 0 where what is back was saved before a return and had
+  /// come further.
+  std::int64_t steps_undone = 0;
 };
 
 struct torch_options {

@@ -30,6 +30,7 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
       random_engine_(options.random_engine),
       folder_(std::move(options.folder)),
       budget_(options.budget),
+      origin_{empty_snapshot()},
       trial_{empty_snapshot()},
       candidate_{empty_snapshot()},
       begin_(seconds_now()) {
@@ -72,10 +73,10 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
     }
   }
   if (has(what, training_state::mark_trial)) mark(trial_, step, report);
-  if (has(what, training_state::drop_trial)) {
-    trial_.saved.clear();
-    trial_.valid = false;
-  }
+  if (has(what, training_state::drop_trial)) drop(trial_);
+  if (has(what, training_state::mark_origin)) mark(origin_, step, report);
+  if (has(what, training_state::return_to_origin)) put_back(origin_, training_state::return_to_origin, report);
+  if (has(what, training_state::drop_origin)) drop(origin_);
   return report;
 }
 
@@ -116,6 +117,11 @@ void training_slots::mark(slot& to, std::uint64_t step, slots_report& report) {
   spent_ += seconds_now() - start;
 }
 
+void training_slots::drop(slot& one) {
+  one.saved.clear();
+  one.valid = false;
+}
+
 void training_slots::fields(archive& a) {
   a.section("training slots");
   double training = seconds_now() - begin_;
@@ -132,17 +138,20 @@ void training_slots::fields(archive& a) {
     if (one.valid) one.saved.fields(a, *model_, *optimizer_);
   };
   if (!a.reading()) {
+    exchange(origin_);
     exchange(trial_);
     exchange(candidate_);
     for (slot& one : good_) exchange(one);
     return;
   }
-  slot trial{empty_snapshot()}, candidate{empty_snapshot()};
+  slot origin{empty_snapshot()}, trial{empty_snapshot()}, candidate{empty_snapshot()};
+  exchange(origin);
   exchange(trial);
   exchange(candidate);
   std::vector<slot> good;
   good.reserve(good_.size());
   while (good.size() < good_.size()) exchange(good.emplace_back(empty_snapshot()));
+  origin_ = std::move(origin);
   trial_ = std::move(trial);
   candidate_ = std::move(candidate);
   good_ = std::move(good);
@@ -160,7 +169,7 @@ bool training_slots::affordable() const {
 }
 
 std::size_t training_slots::bytes() const {
-  std::size_t sum = trial_.saved.bytes() + candidate_.saved.bytes();
+  std::size_t sum = origin_.saved.bytes() + trial_.saved.bytes() + candidate_.saved.bytes();
   for (slot const& one : good_) sum += one.saved.bytes();
   return sum;
 }

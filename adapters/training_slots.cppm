@@ -24,11 +24,12 @@ struct slot_options {
 struct slots_report {
   /// false: a return was asked for that nothing was saved for, or a mark was left out
   bool complete = true;
-  training_state returned = training_state::keep;  ///< `return_to_trial`, `return_to_good`, or `keep` for neither
+  training_state returned = training_state::keep;  ///< the return that was carried out last, `keep` for none
   std::uint64_t marked_at = 0;                     ///< where something was put back: the step it was marked at
 };
 
-/// Carries out `suggestion::state`: training snapshots of the trial, the candidate and the good states.
+/// Carries out `suggestion::state`: training snapshots of the origin, the trial, the candidate and the good
+/// states.
 ///
 /// A return to the good state goes to the newest one, to the candidate where nothing was promoted yet. A return that
 /// follows without a promotion in between says that trouble was already on its way there: it goes to the good state
@@ -44,7 +45,8 @@ class training_slots {
   /// or more than 64 snapshots, a folder in which no file can be made.
   training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options = {});
 
-  /// In the order of declaration of `training_state`. @param step the training steps so far, kept with each mark
+  /// In the order of declaration of `training_state`. @param step the training steps that led to the present state, kept with each
+  /// mark
   slots_report carry_out(training_state what, std::uint64_t step = 0);
 
   /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, also
@@ -67,6 +69,7 @@ class training_slots {
 
   void put_back(slot const& from, training_state what, slots_report& report);
   void mark(slot& to, std::uint64_t step, slots_report& report);
+  static void drop(slot& one);
   training_snapshot empty_snapshot() const { return training_snapshot(random_engine_, folder_); }
   bool affordable() const;
   void return_to_good(slots_report& report);
@@ -76,7 +79,7 @@ class training_slots {
   bool random_engine_;
   std::filesystem::path folder_;
   double budget_;
-  slot trial_, candidate_;
+  slot origin_, trial_, candidate_;
   std::vector<slot> good_;  // the newest first
   bool returned_ = false;   // to the newest good one, and nothing was promoted since
   double begin_;            // seconds of a clock that only goes forward

@@ -4,6 +4,7 @@ export import :acquisition;
 export import :anneal;
 export import :archive;
 export import :bayesian;
+export import :bracket;
 export import :branch_test;
 export import :checkpoint;
 export import :describe;

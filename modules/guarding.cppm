@@ -85,8 +85,11 @@ guarding::guarding(guard_options const& given)
 suggestion const& guarding::ask(suggestions& inner) {
   suggestion const& wanted = inner.ask();
   check_shape(wanted.values);
-  bool const trial_ends = out.why == reason::range_test || has(wanted.state, training_state::return_to_trial);
+  constexpr training_state back = training_state::return_to_trial | training_state::return_to_origin;
+  bool const trial_ends = out.why == reason::range_test || has(wanted.state, back);
   bool const first = !step;
+  // A trial that begins by going back does what a remedy would do.
+  if (wanted.why == reason::range_test && has(wanted.state, back)) remedy.reset();
   if (first) begin(wanted);
   ++out.number;
   out.events = wanted.events | std::exchange(news, event::none);

@@ -73,6 +73,19 @@ suggestions summarised(suggestions made, settings const& given, std::vector<real
   return made;
 }
 
+/// The stages that find the learning rate by trials: by those that the metric of each step allows, and by those for the
+/// few metrics of epochs and validations. Where settings do not say which it will be, the first observation does.
+suggestions located(suggestions made, tuning_settings const& given, std::string const& rate,
+                    std::pmr::memory_resource* memory) {
+  bool const coarse = given.objective == hook::epoch || given.objective == hook::validation;
+  if (!coarse && (given.horizon > 0 || given.objective == hook::step)) {
+    made = std::move(made) | branch_test({.parameter = rate, .horizon = given.horizon}, memory) |
+           range_test({.parameter = rate, .horizon = given.horizon}, memory);
+  }
+  if (given.objective == hook::step) return made;
+  return std::move(made) | bracket({.parameter = rate, .horizon = given.horizon, .always = coarse}, memory);
+}
+
 suggestions build(settings const& given, configuration start, std::vector<earlier_stretch> earlier,
                   std::pmr::memory_resource* memory) {
   search_space const space = start.space();
@@ -80,11 +93,8 @@ suggestions build(settings const& given, configuration start, std::vector<earlie
   auto const rates = meant_by(t.learning_rate, space);
   suggestions made = make_tuner(given, space, std::move(start), std::move(earlier), memory);
   made = summarised(std::move(made), given, rates, t.horizon, memory);
-  bool const sweep = t.range_test && (t.horizon > 0 || t.objective == hook::step);
-  if (sweep && rates.size() == 1 && rates.front()->spacing == scale::log) {
-    made = std::move(made) | branch_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory) |
-           range_test({.parameter = rates.front()->name, .horizon = t.horizon}, memory);
-  }
+  if (t.range_test && rates.size() == 1 && rates.front()->spacing == scale::log)
+    made = located(std::move(made), t, rates.front()->name, memory);
   made = std::move(made) | guard(guard_from(given), memory);
   if (t.direction == goal::maximize) made = std::move(made) | maximize(memory);
   return made;

@@ -91,8 +91,9 @@ struct range_tested {
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        if (seen.restorable) return start_sweep();
+        if (seen.restorable && !seen.coarse) return start_sweep();
         now = phase::through;
+        if (seen.coarse) extra_state = training_state::drop_trial;
         return pass(seen, inner);
       case phase::sweep:
         return follow(seen, inner);

@@ -53,7 +53,7 @@ constexpr bool has(event all, event some) noexcept {
 /// What the trainer should do with its own state (weights, buffers, optimizer, random engines) before it applies a
 /// suggestion. Several may be asked at once; they are carried out in the order of declaration. A trainer that cannot,
 /// ignores them and says so by `observation::restorable`.
-enum class training_state : std::uint8_t {
+enum class training_state : std::uint16_t {
   keep = 0,
   return_to_trial = 1 << 0,  ///< put back what mark_trial saved
   return_to_good = 1 << 1,   ///< put back what was promoted last
@@ -61,14 +61,17 @@ enum class training_state : std::uint8_t {
   mark_candidate = 1 << 3,   ///< save as the candidate for a later promotion
   mark_trial = 1 << 4,       ///< save before a reversible trial
   drop_trial = 1 << 5,       ///< the trial's copy is not needed any more
+  mark_origin = 1 << 6,      ///< save what several trials begin from
+  return_to_origin = 1 << 7,  ///< put back what mark_origin saved
+  drop_origin = 1 << 8,       ///< the origin's copy is not needed any more
 };
 
 constexpr training_state operator|(training_state a, training_state b) noexcept {
-  return static_cast<training_state>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+  return static_cast<training_state>(static_cast<std::uint16_t>(a) | static_cast<std::uint16_t>(b));
 }
 constexpr training_state& operator|=(training_state& a, training_state b) noexcept { return a = a | b; }
 constexpr bool has(training_state all, training_state some) noexcept {
-  return (static_cast<std::uint8_t>(all) & static_cast<std::uint8_t>(some)) != 0;
+  return (static_cast<std::uint16_t>(all) & static_cast<std::uint16_t>(some)) != 0;
 }
 
 /// What a tuner yields.
@@ -114,6 +117,9 @@ struct observation {
   /// A metric of data that training does not see, where one was measured since the last observation; NaN: none. Smaller
   /// is better, as for `metric`, whose scale and noise it need not share.
   double validation = std::numeric_limits<double>::quiet_NaN();
+  /// The metric is that of an epoch or of a validation: few such come in a run, and each can be relied on alone. False:
+  /// of one training step, or not known.
+  bool coarse = false;
 
   /// Whether the metric can be used: measured, and finite. (`inline` is not implied inside a module.)
   inline bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }

@@ -2,12 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstdio>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "undone_steps.hpp"
 
 import autotunenet.torch;
 import training.ours_pipeline;
@@ -18,13 +19,31 @@ namespace {
 
 using namespace autotunenet;
 
+// As wide as somebody without a clue would say.
+parameter any_rate() { return real{"lr", 1e-6, 1e2, scale::log}; }
+
+// How much of a run came to nothing, and how often the guard took something back.
+class costs {
+ public:
+  std::function<void(restoration const&)> listener() {
+    return [this](restoration const& back) { undone_steps_ += back.steps_undone; };
+  }
+  void see(suggestion const& now) {
+    if (has(now.events, event::rolled_back | event::backed_off)) ++rollbacks_;
+  }
+  account sum() const { return {.rollbacks = rollbacks_, .undone_steps = static_cast<std::size_t>(undone_steps_)}; }
+
+ private:
+  std::int64_t undone_steps_ = 0;
+  std::size_t rollbacks_ = 0;
+};
+
 class ours final : public controller {
  public:
   explicit ours(bool several) : several_(several) {}
 
   void begin(plan const& run, trainee& t) override {
-    // As wide as somebody without a clue would say.
-    std::vector<parameter> parameters{real{"lr", 1e-6, 1e2, scale::log}};
+    std::vector<parameter> parameters{any_rate()};
     std::vector<setter> setters;
     if (several_) {
       parameters.push_back(real{"weight_decay", 1e-6, 1e-2, scale::log});
@@ -40,14 +59,12 @@ class ours final : public controller {
     auto start = current_values(*t.optimizer, space, setters);
     tuner_.emplace(
         *t.optimizer, ours_pipeline(std::move(start), {.seed = run.seed, .horizon = run.steps}),
-        torch_options{.model = t.model, .setters = std::move(setters), .on_restore = [this](restoration const& back) {
-                        undone_.undo(back.marked_at, back.marked_at + back.steps_undone);
-                      }});
+        torch_options{.model = t.model, .setters = std::move(setters), .on_restore = costs_.listener()});
   }
 
   void after_step(std::size_t, double loss, trainee&) override {
     tuner_->on_step_end(loss);
-    if (has(tuner_->current().events, event::rolled_back | event::backed_off)) ++rollbacks_;
+    costs_.see(tuner_->current());
   }
 
   void after_epoch(std::size_t, double validation_loss, trainee&) override {
@@ -55,17 +72,57 @@ class ours final : public controller {
   }
 
   bool restores() const override { return true; }
-  account done() const override { return {.rollbacks = rollbacks_, .undone_steps = undone_.count()}; }
+  account done() const override { return costs_.sum(); }
 
  private:
   bool several_;
+  costs costs_;
   std::optional<torch_tuner> tuner_;
-  undone_steps undone_;
-  std::size_t rollbacks_ = 0;
+};
+
+class ours_by_epochs final : public controller {
+ public:
+  explicit ours_by_epochs(told_of what) : told_of_(what) {}
+
+  void begin(plan const& run, trainee& t) override {
+    search_space const space{any_rate()};
+    tuner_.emplace(*t.optimizer,
+                   ours_pipeline(current_values(*t.optimizer, space), {.seed = run.seed,
+                                                                       .horizon = run.steps / run.steps_per_epoch,
+                                                                       .objective = hook::first}),
+                   torch_options{.model = t.model, .on_restore = costs_.listener()});
+  }
+
+  void after_step(std::size_t, double loss, trainee&) override {
+    tuner_->on_step_end();
+    sum_ += loss;
+    ++steps_;
+  }
+
+  void after_epoch(std::size_t, double validation_loss, trainee&) override {
+    double const training_loss = std::exchange(sum_, 0.0) / static_cast<double>(std::exchange(steps_, 0));
+    if (told_of_ == told_of::training)
+      tuner_->on_epoch_end(training_loss);
+    else
+      tuner_->on_validation_end(validation_loss);
+    costs_.see(tuner_->current());
+    if (std::getenv("TRACE")) std::fprintf(stderr, "TR %.4g val %.4f train %.4f next %.3g %s\n", 0.0, validation_loss, training_loss, tuner_->applied()[0], std::string(to_string(tuner_->current().why)).c_str());
+  }
+
+  bool restores() const override { return true; }
+  account done() const override { return costs_.sum(); }
+
+ private:
+  told_of told_of_;
+  costs costs_;
+  std::optional<torch_tuner> tuner_;
+  double sum_ = 0.0;
+  std::size_t steps_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<controller> make_ours(bool several) { return std::make_unique<ours>(several); }
+std::unique_ptr<controller> make_ours_by_epochs(told_of what) { return std::make_unique<ours_by_epochs>(what); }
 
 }  // namespace training

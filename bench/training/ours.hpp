@@ -10,4 +10,8 @@ namespace training {
 /// decay, momentum (beta1 for the Adam family), dropout and the gradient's clip norm.
 std::unique_ptr<controller> make_ours(bool several);
 
+/// The same for a training loop that tells only of its epochs: the mean training loss of each, or the validation loss.
+enum class told_of { training, validation };
+std::unique_ptr<controller> make_ours_by_epochs(told_of);
+
 }  // namespace training

@@ -10,7 +10,7 @@ namespace training {
 
 autotunenet::suggestions ours_pipeline(autotunenet::configuration start, ours_setting setting) {
   using namespace autotunenet;
-  settings const chosen{.tuning = {.objective = hook::step, .seed = setting.seed, .horizon = setting.horizon}};
+  settings const chosen{.tuning = {.objective = setting.objective, .seed = setting.seed, .horizon = setting.horizon}};
   return make_pipeline(chosen, std::move(start));
 }
 

@@ -146,6 +146,22 @@ suite characters_suite(bool quick, std::size_t seeds) {
   return s;
 }
 
+suite by_epochs(bool quick, std::size_t seeds) {
+  suite s{"epochs", "tuned by what epochs say alone: the mean training loss of each, or the validation loss", {}};
+  struct {
+    char const *problem, *optimizer;
+  } const pairs[] = {{"mlp", "adam"}, {"mlp", "sgd"}, {"mlp", "momentum"}, {"cnn", "adam"}};
+  for (auto const& [problem, optimizer] : pairs) {
+    if (quick && std::string_view(optimizer) != "adam") continue;
+    for (double const start : start_rates(8))
+      for (auto const* method : {"fixed", "cosine", "ours_epochs", "ours_validations"})
+        add(s.jobs,
+            {.problem = problem, .method = method, .optimizer = optimizer, .start_lr = start, .epochs = quick ? 10U : 20U},
+            seeds != 0 ? seeds : 1);
+  }
+  return s;
+}
+
 // Each optimizer's cosines span what people use it with, a factor of 10^0.5 apart.
 suite unfamiliar(bool quick, std::size_t seeds) {
   suite s{"unfamiliar", "networks and optimizers that no default was chosen on, in short runs", {}};
@@ -203,7 +219,7 @@ std::vector<suite> suites(suite_options options) {
   auto const [quick, seeds, epochs] = options;
   std::vector<suite> all{
       scenarios(quick, seeds),        sweep(quick, seeds),      shifts_suite(quick, seeds), parameters(quick, seeds),
-      characters_suite(quick, seeds), unfamiliar(quick, seeds), synthetic(quick, seeds)};
+      characters_suite(quick, seeds), by_epochs(quick, seeds), unfamiliar(quick, seeds), synthetic(quick, seeds)};
   if (epochs == 0) return all;
   for (auto& s : all)
     for (auto& what : s.jobs) what.epochs = epochs;

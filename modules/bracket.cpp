@@ -1,0 +1,338 @@
+module;
+#include <algorithm>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <limits>
+#include <memory_resource>
+#include <string>
+#include <utility>
+#include <variant>
+
+module autotunenet;
+
+namespace autotunenet {
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+// A step that is smaller than this, as a logarithm, would change little.
+constexpr double clearly = 0.7;
+// Powers of the ratio: of the first step up and of those down, and of the first step down, which is for starts that are
+// nearly right.
+constexpr double far = 1.5, near = 0.75;
+// Of all that was gained before, what a step up has to gain.
+constexpr double progress = 0.07;
+// How much further a parabola may rise on the side of high values.
+constexpr double most_rise = 4.0;
+// A start that nothing was better than has to improve on its own first metric: so many of the next ones, before as many
+// do not.
+constexpr int proof = 2;
+// Values that turn out worse, of which a run can afford as many at any rate.
+constexpr std::size_t least_trials = 2;
+
+/// Where a value lies, by its logarithm, and the metric that it led to.
+struct point {
+  double where = 0.0;
+  double level = std::numeric_limits<double>::quiet_NaN();
+
+  bool known() const noexcept { return level == level; }
+  void fields(archive& a) { a(where)(level); }
+};
+
+struct bracketed {
+  enum class phase : std::uint8_t { first, down, leap, climb, landing, proving, through };
+
+  bracket_options options;
+  std::size_t rung;  // observations of one value
+  phase now = phase::first;
+  std::size_t axis = 0;
+  point start{};
+  point best{};   // what led furthest
+  point below{};  // its neighbours, of those that ran from the origin
+  point above{};
+  double lowest = 0.0;  // of those, the logarithm of the lowest value
+
+  double gone = 0.0;    // observations of the search
+  double untold = 0.0;  // of those, the ones that the inner tuner has not heard of
+  double kept = 0.0;    // and those that led to the present state
+  double kept_at_trial = 0.0;
+  std::size_t taken = 0;  // of the running value
+  double count = 0.0;     // of the metrics in its second half, and their mean
+  double mean = 0.0;
+  bool failed = false;
+  int better = 0;  // than the start's own first metric, after the search
+  int no_better = 0;
+
+  std::uint64_t inner_number = 0;
+  training_state extra_state = training_state::keep;
+  suggestion out{};
+
+  suggestion const& ask(suggestions& inner) {
+    suggestion const& wanted = inner.ask();
+    ++out.number;
+    if (out.values.empty()) begin(wanted);
+    if ((now == phase::proving || now == phase::through) && wanted.number != inner_number) {
+      inner_number = wanted.number;
+      out.values = wanted.values;
+      out.events = wanted.events;
+      out.why = wanted.why;
+      out.state = wanted.state | std::exchange(extra_state, training_state::keep);
+    }
+    return out;
+  }
+
+  void begin(suggestion const& wanted) {
+    out.values = wanted.values;
+    out.why = wanted.why;
+    out.events = wanted.events;
+    out.state = wanted.state;
+    search_space const& space = wanted.values.space();
+    auto const index = space.find(options.parameter);
+    if (!index) {
+      now = phase::through;
+      return;
+    }
+    auto const* kind = std::get_if<real>(&space[*index]);
+    if (!kind || kind->spacing != scale::log) {
+      throw invalid_option(std::format("bracket: parameter \"{}\" must be real and on a log scale", options.parameter));
+    }
+    axis = *index;
+    lowest = std::log(wanted.values[axis]);
+    out.state |= training_state::mark_origin;
+  }
+
+  void tell(observation const& seen, suggestions& inner) {
+    switch (now) {
+      case phase::first:
+        if (!seen.restorable || !(seen.coarse || options.always)) {
+          now = phase::through;
+          extra_state = training_state::drop_origin;
+          return pass(seen, inner);
+        }
+        return follow(seen, inner);
+      case phase::leap:
+      case phase::climb:
+      case phase::down:
+        return follow(seen, inner);
+      case phase::landing:
+        return land(seen, inner);
+      case phase::proving:
+        return prove(seen, inner);
+      case phase::through:
+        return pass(seen, inner);
+    }
+  }
+
+  void follow(observation const& seen, suggestions& inner) {
+    out.events = event::none;
+    out.state = training_state::keep;
+    advance(seen);
+    untold += seen.steps;
+    failed = failed || seen.bad();
+    if (seen.usable() && 2 * ++taken > rung) mean += (seen.metric - mean) / ++count;
+    if (failed || taken == rung) conclude(failed ? infinity : mean, inner);
+  }
+
+  void advance(observation const& seen) noexcept {
+    gone += seen.steps;
+    kept += seen.steps;
+  }
+
+  void conclude(double metric, suggestions& inner) {
+    point const here{std::log(out.values[axis]), metric};
+    switch (now) {
+      case phase::first:
+        out.events = event::range_test_began;
+        best = start = here;
+        mark();
+        if (can_fall()) return fall();
+        return can_rise() ? leap() : finish(inner);
+      case phase::down:
+        return compare_below(here, inner);
+      case phase::leap:
+        if (metric < best.level) return climb_from(here, inner);
+        above = here;
+        take_back();
+        return finish(inner);
+      default:
+        if (best.level - metric > progress * (start.level - best.level)) return climb_from(here, inner);
+        take_back();
+        return finish(inner);
+    }
+  }
+
+  void compare_below(point here, suggestions& inner) {
+    lowest = here.where;
+    bool const found = here.level < best.level;
+    if (found) {
+      above = std::exchange(best, here);
+      below = {};
+      mark();
+    } else {
+      below = here;
+      kept = kept_at_trial;
+    }
+    // What is broken may be so in the last bit alike, as the accuracy of a network that only guesses.
+    if (here.level <= best.level && can_fall()) return fall();
+    if (!fell() && best.level < infinity && can_rise()) return leap();
+    if (!found) take_back();
+    finish(inner);
+  }
+
+  // From there on values run one after the other, and levels cannot be compared with what began at the origin.
+  void climb_from(point here, suggestions& inner) {
+    best = here;
+    below = above = {};
+    mark();
+    if (can_rise()) return run(phase::climb, risen());
+    finish(inner);
+  }
+
+  bool fell() const noexcept { return best.where < start.where; }
+  bool rose() const noexcept { return best.where > start.where; }
+
+  void take_back() {
+    kept = kept_at_trial;
+    out.state |= training_state::return_to_trial;
+  }
+
+  double bound(double unit) const noexcept { return std::log(out.values.space().from_unit(axis, unit)); }
+  double risen() const noexcept {
+    return std::min(best.where + (rose() ? 1.0 : far) * std::log(options.ratio), bound(1.0));
+  }
+  double fallen() const noexcept {
+    bool const nearly = lowest == start.where && start.level < infinity;
+    return std::max(lowest - (nearly ? near : far) * std::log(options.ratio), bound(0.0));
+  }
+  bool can_rise() const noexcept { return risen() > best.where + clearly && affordable(options.budget); }
+  bool can_fall() const noexcept { return lowest > fallen() + clearly && affordable(options.rescue_budget); }
+  bool affordable(double budget) const noexcept {
+    double const lost = gone - kept + static_cast<double>(rung);
+    double const allowed =
+        std::max(budget * static_cast<double>(options.horizon), static_cast<double>(least_trials * rung));
+    return options.horizon == 0 || lost <= allowed;
+  }
+
+  void run(phase next, double where) {
+    now = next;
+    taken = 0;
+    count = mean = 0.0;
+    failed = false;
+    out.why = reason::range_test;
+    out.values.assign(axis, std::exp(where));
+  }
+
+  void mark() {
+    kept_at_trial = kept;
+    out.state |= training_state::mark_trial;
+  }
+
+  void fall() { run_from_origin(phase::down, fallen()); }
+  void leap() { run_from_origin(phase::leap, risen()); }
+  void run_from_origin(phase next, double where) {
+    kept = 0.0;
+    out.state |= training_state::return_to_origin;
+    run(next, where);
+  }
+
+  // The lowest point of the parabola through the best point and its neighbours, where all began at the origin. What
+  // diverged says that it is too high, and not how much.
+  double valley() const noexcept {
+    if (!above.known() || !(below.level > best.level && below.level < infinity)) return best.where;
+    double const left = best.where - below.where, right = above.where - best.where;
+    double const rise_left = below.level - best.level;
+    double const rise_right = std::min(above.level - best.level, most_rise * rise_left);
+    return best.where +
+           0.5 * (rise_left * right * right - rise_right * left * left) / (rise_left * right + rise_right * left);
+  }
+
+  void finish(suggestions& inner) {
+    double const where = valley();
+    bool const moved = where != start.where;
+    bool const settled = fell() || rose() || !can_fall();
+    now = moved ? phase::landing : settled ? phase::through : phase::proving;
+    if (!moved && !skip(inner)) return;
+    better = no_better = 0;
+    out.values = inner.ask().values;
+    if (moved) out.values.assign(axis, std::exp(where));
+    out.why = reason::start;
+    out.events |= event::range_test_ended;
+    out.state |= training_state::drop_trial;
+    if (settled) out.state |= training_state::drop_origin;
+  }
+
+  // The start is kept: the inner tuner goes on from where it would be by now. False if it ends instead.
+  bool skip(suggestions& inner) {
+    inner.tell({.result = outcome::skipped, .steps = std::exchange(untold, 0.0)});
+    suggestion const* const wanted = inner.poll();
+    if (wanted) inner_number = wanted->number;
+    return wanted != nullptr;
+  }
+
+  // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
+  void land(observation const& seen, suggestions& inner) {
+    observation passed = seen;
+    if (passed.applied.empty()) passed.applied = out.values.values();
+    passed.steps += std::exchange(untold, 0.0);
+    passed.relocated = true;
+    now = fell() || rose() || !can_fall() ? phase::through : phase::proving;
+    pass(passed, inner);
+  }
+
+  // Nothing was better than the start, which may be because all of it was broken.
+  void prove(observation const& seen, suggestions& inner) {
+    advance(seen);
+    pass(seen, inner);
+    if (seen.usable()) ++(seen.metric < start.level ? better : no_better);
+    if (seen.bad()) no_better = proof;
+    if (better == proof || !can_fall()) {
+      now = phase::through;
+      extra_state = training_state::drop_origin;
+    } else if (no_better >= proof && inner.poll() != nullptr) {
+      out.events = event::backed_off;
+      out.state = training_state::keep;
+      mark();
+      fall();
+    }
+  }
+
+  void pass(observation passed, suggestions& inner) {
+    passed.number = 0;
+    inner.tell(passed);
+  }
+
+  void fields(archive& a) {
+    a.section("bracket");
+    a.between(now, phase::first, phase::through);
+    a(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
+    a(better)(no_better)(inner_number)(extra_state)(out);
+  }
+};
+
+}  // namespace
+
+bracket::bracket(bracket_options options, std::pmr::memory_resource* memory)
+    : options_(std::move(options)), memory_(memory) {
+  auto const check_part = [](char const* key, double part) {
+    if (!(part >= 0.0 && part <= 1.0))
+      throw invalid_option(std::format("bracket: {} = {} must lie between 0 and 1", key, part));
+  };
+  check_part("rung", options_.rung);
+  check_part("budget", options_.budget);
+  check_part("rescue_budget", options_.rescue_budget);
+  if (!(options_.ratio > 2.0 && std::isfinite(options_.ratio))) {
+    throw invalid_option(std::format("bracket: ratio = {} must be above {} and finite", options_.ratio, 2));
+  }
+}
+
+suggestions bracket::operator()(suggestions inner) const {
+  auto const whole = static_cast<double>(options_.horizon);
+  auto const rung = std::max<std::size_t>(1, static_cast<std::size_t>(options_.rung * whole));
+  if (options_.horizon > 0 && static_cast<double>(rung) > options_.budget * whole) return inner;
+  return drive(bracketed{options_, rung}, std::move(inner), memory_);
+}
+
+}  // namespace autotunenet
