@@ -23,8 +23,9 @@ constexpr double clearly = 0.7;
 // Powers of the ratio: of the first step up and of those down, and of the first step down, which is for starts that are
 // nearly right.
 constexpr double far = 1.5, near = 0.75;
-// Of all that was gained before, what a step up has to gain.
-constexpr double progress = 0.07;
+// Of all that was gained before, what a step up gains at least where it was one, and where the next one is worth
+// trying. In between the best value lies between the two.
+constexpr double little = 0.02, much = 0.15;
 // How much further a parabola may rise on the side of high values.
 constexpr double most_rise = 4.0;
 // A start that nothing was better than has to improve on its own first metric: so many of the next ones, before as many
@@ -153,14 +154,23 @@ struct bracketed {
       case phase::down:
         return compare_below(here, inner);
       case phase::leap:
-        if (metric < best.level) return climb_from(here, inner);
+        if (metric < best.level) {
+          double const lowest_point = valley(below, best, here);
+          accept(here);
+          return lowest_point < here.where ? finish_at(lowest_point, inner) : climb_or_finish(inner);
+        }
         above = here;
         take_back();
         return finish(inner);
-      default:
-        if (best.level - metric > progress * (start.level - best.level)) return climb_from(here, inner);
-        take_back();
-        return finish(inner);
+      default: {
+        double const gain = (best.level - metric) / (start.level - best.level);
+        double const halfway = 0.5 * (best.where + here.where);
+        if (gain > little)
+          accept(here);
+        else
+          take_back();
+        return gain > much ? climb_or_finish(inner) : gain > little ? finish_at(halfway, inner) : finish(inner);
+      }
     }
   }
 
@@ -182,11 +192,13 @@ struct bracketed {
     finish(inner);
   }
 
-  // From there on values run one after the other, and levels cannot be compared with what began at the origin.
-  void climb_from(point here, suggestions& inner) {
+  // What runs on from there cannot be compared with what began at the origin.
+  void accept(point here) {
     best = here;
     below = above = {};
     mark();
+  }
+  void climb_or_finish(suggestions& inner) {
     if (can_rise()) return run(phase::climb, risen());
     finish(inner);
   }
@@ -238,19 +250,21 @@ struct bracketed {
     run(next, where);
   }
 
-  // The lowest point of the parabola through the best point and its neighbours, where all began at the origin. What
-  // diverged says that it is too high, and not how much.
-  double valley() const noexcept {
-    if (!above.known() || !(below.level > best.level && below.level < infinity)) return best.where;
-    double const left = best.where - below.where, right = above.where - best.where;
-    double const rise_left = below.level - best.level;
-    double const rise_right = std::min(above.level - best.level, most_rise * rise_left);
-    return best.where +
-           0.5 * (rise_left * right * right - rise_right * left * left) / (rise_left * right + rise_right * left);
+  /// The lowest point of the parabola through three points that began at the origin, the last of them unless the
+  /// parabola bends upwards; the middle one where something is missing. What diverged says that it is too high, and not
+  /// how much.
+  static double valley(point low, point middle, point high) noexcept {
+    double const left = middle.where - low.where, right = high.where - middle.where;
+    double const rise_left = low.level - middle.level;
+    if (!high.known() || !(rise_left > 0.0 && rise_left < infinity)) return middle.where;
+    double const rise_right = std::min(high.level - middle.level, most_rise * rise_left);
+    double const bend = rise_left * right + rise_right * left;
+    if (!(bend > 0.0)) return high.where;
+    return middle.where + 0.5 * (rise_left * right * right - rise_right * left * left) / bend;
   }
 
-  void finish(suggestions& inner) {
-    double const where = valley();
+  void finish(suggestions& inner) { finish_at(valley(below, best, above), inner); }
+  void finish_at(double where, suggestions& inner) {
     bool const moved = where != start.where;
     bool const settled = fell() || rose() || !can_fall();
     now = moved ? phase::landing : settled ? phase::through : phase::proving;
