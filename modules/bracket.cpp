@@ -7,6 +7,7 @@ module;
 #include <format>
 #include <limits>
 #include <memory_resource>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -28,9 +29,9 @@ constexpr double far = 1.5, near = 0.75;
 constexpr double little = 0.02, much = 0.15;
 // How much further a parabola may rise on the side of high values.
 constexpr double most_rise = 4.0;
-// A start that nothing was better than has to improve on its own first metric: so many of the next ones, before as many
-// do not.
-constexpr int proof = 2;
+// A start that nothing was better than has to improve on its own first metric: so many of the next ones have to be
+// better before so many are not.
+constexpr int proof = 2, doubt = 3;
 // Values that turn out worse, of which a run can afford as many at any rate.
 constexpr std::size_t least_trials = 2;
 
@@ -154,14 +155,7 @@ struct bracketed {
       case phase::down:
         return compare_below(here, inner);
       case phase::leap:
-        if (metric < best.level) {
-          double const lowest_point = valley(below, best, here);
-          accept(here);
-          return lowest_point < here.where ? finish_at(lowest_point, inner) : climb_or_finish(inner);
-        }
-        above = here;
-        take_back();
-        return finish(inner);
+        return compare_above(here, inner);
       default: {
         double const gain = (best.level - metric) / (start.level - best.level);
         double const halfway = 0.5 * (best.where + here.where);
@@ -187,8 +181,21 @@ struct bracketed {
     }
     // What is broken may be so in the last bit alike, as the accuracy of a network that only guesses.
     if (here.level <= best.level && can_fall()) return fall();
-    if (!fell() && best.level < infinity && can_rise()) return leap();
+    if (!fell() && !above.known() && can_rise()) return leap();
     if (!found) take_back();
+    finish(inner);
+  }
+
+  void compare_above(point here, suggestions& inner) {
+    auto const lowest_point = valley(below, best, here);
+    double const gain = best.level - here.level;
+    // Where both are nearly alike, the lower value has done less harm.
+    if (gain > 0.0 && !(gain < much * (below.level - best.level))) {
+      accept(here);
+      return lowest_point && *lowest_point < here.where ? finish_at(*lowest_point, inner) : climb_or_finish(inner);
+    }
+    above = here;
+    take_back();
     finish(inner);
   }
 
@@ -219,7 +226,9 @@ struct bracketed {
     bool const nearly = lowest == start.where && start.level < infinity;
     return std::max(lowest - (nearly ? near : far) * std::log(options.ratio), bound(0.0));
   }
-  bool can_rise() const noexcept { return risen() > best.where + clearly && affordable(options.budget); }
+  bool can_rise() const noexcept {
+    return best.level < infinity && risen() > best.where + clearly && affordable(options.budget);
+  }
   bool can_fall() const noexcept { return lowest > fallen() + clearly && affordable(options.rescue_budget); }
   bool affordable(double budget) const noexcept {
     double const lost = gone - kept + static_cast<double>(rung);
@@ -250,20 +259,25 @@ struct bracketed {
     run(next, where);
   }
 
-  /// The lowest point of the parabola through three points that began at the origin, the last of them unless the
-  /// parabola bends upwards; the middle one where something is missing. What diverged says that it is too high, and not
+  /// The lowest point of the parabola through three points that began at the origin; nothing where one is missing, the
+  /// first is not above the second, or the parabola bends downwards. What diverged says that it is too high, and not
   /// how much.
-  static double valley(point low, point middle, point high) noexcept {
+  static std::optional<double> valley(point low, point middle, point high) noexcept {
     double const left = middle.where - low.where, right = high.where - middle.where;
     double const rise_left = low.level - middle.level;
-    if (!high.known() || !(rise_left > 0.0 && rise_left < infinity)) return middle.where;
+    if (!high.known() || !(rise_left > 0.0 && rise_left < infinity)) return std::nullopt;
     double const rise_right = std::min(high.level - middle.level, most_rise * rise_left);
     double const bend = rise_left * right + rise_right * left;
-    if (!(bend > 0.0)) return high.where;
+    if (!(bend > 0.0)) return std::nullopt;
     return middle.where + 0.5 * (rise_left * right * right - rise_right * left * left) / bend;
   }
 
-  void finish(suggestions& inner) { finish_at(valley(below, best, above), inner); }
+  void finish(suggestions& inner) {
+    if (best.level < infinity) return finish_at(valley(below, best, above).value_or(best.where), inner);
+    out.state |= training_state::return_to_origin;  // everything failed
+    kept = 0.0;
+    finish_at(fallen(), inner);
+  }
   void finish_at(double where, suggestions& inner) {
     bool const moved = where != start.where;
     bool const settled = fell() || rose() || !can_fall();
@@ -301,11 +315,11 @@ struct bracketed {
     advance(seen);
     pass(seen, inner);
     if (seen.usable()) ++(seen.metric < start.level ? better : no_better);
-    if (seen.bad()) no_better = proof;
+    if (seen.bad()) no_better = doubt;
     if (better == proof || !can_fall()) {
       now = phase::through;
       extra_state = training_state::drop_origin;
-    } else if (no_better >= proof && inner.poll() != nullptr) {
+    } else if (no_better >= doubt && inner.poll() != nullptr) {
       out.events = event::backed_off;
       out.state = training_state::keep;
       mark();

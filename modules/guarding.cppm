@@ -41,6 +41,7 @@ struct guarding {
   // Where suggestions come from, in the order of `ask`.
   void begin(suggestion const& wanted);
   void apply_remedy();
+  void leave_remedy();
   void follow(suggestion const& wanted);
   void end_trial(suggestion const& wanted);
   void hold(reason why);
@@ -88,8 +89,7 @@ suggestion const& guarding::ask(suggestions& inner) {
   constexpr training_state back = training_state::return_to_trial | training_state::return_to_origin;
   bool const trial_ends = out.why == reason::range_test || has(wanted.state, back);
   bool const first = !step;
-  // A trial that begins by going back does what a remedy would do.
-  if (wanted.why == reason::range_test && has(wanted.state, back)) remedy.reset();
+  if (remedy && wanted.why == reason::range_test && has(wanted.state, back)) leave_remedy();
   if (first) begin(wanted);
   ++out.number;
   out.events = wanted.events | std::exchange(news, event::none);
@@ -145,6 +145,13 @@ void guarding::apply_remedy() {
   out.values.assign(target);
   settled = false;
   out.why = *std::exchange(remedy, std::nullopt);
+}
+
+// A trial that begins by going back does what the remedy would have done.
+void guarding::leave_remedy() {
+  remedy.reset();
+  news = has(news, event::failed) ? event::failed : event::regressed;
+  wishes = has(wishes, training_state::promote) ? training_state::promote : training_state::keep;
 }
 
 void guarding::follow(suggestion const& wanted) {
