@@ -45,8 +45,8 @@ class training_slots {
   /// or more than 64 snapshots, a folder in which no file can be made.
   training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options = {});
 
-  /// In the order of declaration of `training_state`. @param step the training steps that led to the present state, kept with each
-  /// mark
+  /// In the order of declaration of `training_state`. @param step the training steps that led to the present state,
+  /// kept with each mark
   slots_report carry_out(training_state what, std::uint64_t step = 0);
 
   /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, also

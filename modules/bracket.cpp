@@ -149,9 +149,9 @@ struct bracketed {
       case phase::first:
         out.events = event::range_test_began;
         best = start = here;
+        if (!can_fall() && !can_rise()) return finish(inner);
         mark();
-        if (can_fall()) return fall();
-        return can_rise() ? leap() : finish(inner);
+        return can_fall() ? fall() : leap();
       case phase::down:
         return compare_below(here, inner);
       case phase::leap:
@@ -172,9 +172,10 @@ struct bracketed {
     lowest = here.where;
     bool const found = here.level < best.level;
     if (found) {
-      above = std::exchange(best, here);
+      above = below.known() ? below : best;  // what ran before, and was alike
+      best = here;
       below = {};
-      mark();
+      if (can_fall()) mark();
     } else {
       below = here;
       kept = kept_at_trial;
@@ -203,11 +204,11 @@ struct bracketed {
   void accept(point here) {
     best = here;
     below = above = {};
-    mark();
   }
   void climb_or_finish(suggestions& inner) {
-    if (can_rise()) return run(phase::climb, risen());
-    finish(inner);
+    if (!can_rise()) return finish(inner);
+    mark();
+    run(phase::climb, risen());
   }
 
   bool fell() const noexcept { return best.where < start.where; }

@@ -55,14 +55,14 @@ constexpr bool has(event all, event some) noexcept {
 /// ignores them and says so by `observation::restorable`.
 enum class training_state : std::uint16_t {
   keep = 0,
-  return_to_trial = 1 << 0,  ///< put back what mark_trial saved
-  return_to_good = 1 << 1,   ///< put back what was promoted last
-  promote = 1 << 2,          ///< the candidate becomes the good one
-  mark_candidate = 1 << 3,   ///< save as the candidate for a later promotion
-  mark_trial = 1 << 4,       ///< save before a reversible trial
-  drop_trial = 1 << 5,       ///< the trial's copy is not needed any more
-  mark_origin = 1 << 6,      ///< save what several trials begin from
-  return_to_origin = 1 << 7,  ///< put back what mark_origin saved
+  return_to_trial = 1 << 0,   ///< put back what mark_trial saved
+  return_to_good = 1 << 1,    ///< put back what was promoted last
+  promote = 1 << 2,           ///< the candidate becomes the good one
+  mark_candidate = 1 << 3,    ///< save as the candidate for a later promotion
+  mark_trial = 1 << 4,        ///< save before a reversible trial
+  drop_trial = 1 << 5,        ///< the trial's copy is not needed any more
+  mark_origin = 1 << 6,       ///< save what several trials begin from
+  return_to_origin = 1 << 7,  ///< put back what mark_origin saved, after a trial was marked
   drop_origin = 1 << 8,       ///< the origin's copy is not needed any more
 };
 

@@ -79,6 +79,7 @@ std::vector<recipe> recipes() {
       {"anneal", [=] { return tpe(space(), {.seed = 3}) | anneal({.horizon = 300, .rise = 0.1}); }},
       {"anneal on plateaus", [=] { return tpe(space(), {.seed = 3}) | anneal({.horizon = 0, .plateau_window = 10}); }},
       {"range_test", [=] { return tpe(space(), {.seed = 3}) | range_test({.horizon = 300}); }},
+      {"bracket", [=] { return tpe(space(), {.seed = 3}) | bracket({.horizon = 300, .always = true}); }},
       {"branch_test",
        [=] { return quasi_random(space(), {.seed = 3}) | branch_test({.horizon = 300, .least_steps = 8}); }},
       {"guard", [=] { return tpe(space(), {.seed = 3}) | guard({.warm_up = 20, .max_regression = 0.01}); }},

@@ -153,7 +153,10 @@ TEST_CASE("annealing and the range test follow the settings and the space") {
   run const no_sweep = on_quadratic(parse_settings(lr + steps + "range_test = false\n"), 100, true);
   CHECK_FALSE(no_sweep.has_reason(reason::range_test));
   run const epochs = on_quadratic(parse_settings(lr + "[tuning]\nobjective = \"epoch\"\n"), 100, true);
-  CHECK_FALSE(epochs.has_reason(reason::range_test));
+  CHECK(epochs.has_reason(reason::range_test));
+  run const left_alone =
+      on_quadratic(parse_settings(lr + "[tuning]\nobjective = \"epoch\"\nrange_test = false\n"), 100, true);
+  CHECK_FALSE(left_alone.has_reason(reason::range_test));
   run const linear = on_quadratic(parse_settings("[parameters]\nlr = { min = 0.01, max = 0.5 }\n" + steps), 100, true);
   CHECK_FALSE(linear.has_reason(reason::range_test));
   run const group = on_quadratic(

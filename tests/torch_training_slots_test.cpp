@@ -197,3 +197,30 @@ TEST_CASE("what is asked for at once is carried out in the order of declaration"
   CHECK_FALSE(slots.carry_out(return_to_trial).complete);
   CHECK(slots.carry_out(keep).returned == keep);
 }
+
+TEST_CASE("a trial can be saved and left for the origin, and both come back as they were, also from a checkpoint") {
+  seed(7);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1).momentum(0.9));
+  training_slots slots(network, sgd, {.budget = unlimited});
+  auto const origin = weights(network);
+  slots.carry_out(mark_origin, 0);
+  train_step(network, sgd);
+  auto const trial = weights(network);
+  slots_report const left = slots.carry_out(mark_trial | return_to_origin, 1);
+  CHECK(left.returned == return_to_origin);
+  CHECK(left.marked_at == 0);
+  CHECK(same_bits(weights(network), origin));
+  auto const kept = save(slots);
+  training_slots other(network, sgd, {.budget = unlimited});
+  load(other, kept);
+  for (training_slots* each : {&slots, &other}) {
+    train_step(network, sgd);
+    CHECK(each->carry_out(return_to_trial | drop_trial).marked_at == 1);
+    CHECK(same_bits(weights(network), trial));
+    CHECK(each->carry_out(return_to_origin | drop_origin).complete);
+    CHECK(same_bits(weights(network), origin));
+    CHECK(each->bytes() == 0);
+    CHECK_FALSE(each->carry_out(return_to_origin).complete);
+  }
+}

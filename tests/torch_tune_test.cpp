@@ -52,6 +52,47 @@ TEST_CASE("one call makes a tuner from an optimizer and a settings file, and it 
   }
 }
 
+TEST_CASE(
+    "a loop that tells only of its epochs or validations trains from any start, and a loader learns what was undone") {
+  // Nothing but the horizon says that these are epochs.
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 100.0, scale::log}}, .tuning = {.horizon = 20}};
+  for (double const start : {1e-5, 1e-2, 10.0})
+    for (bool const validates : {false, true}) {
+      seed(3);
+      small_network network;
+      network.eval();
+      optim::Adam adam(network.parameters(), optim::AdamOptions(start));
+      std::int64_t position = 0, lasting = 0;
+      torch_tuner tuner = tune(adam, chosen, {.model = &network, .on_restore = [&](restoration const& back) {
+                                                lasting -= back.steps_undone;
+                                                position = static_cast<std::int64_t>(back.marked_at);
+                                              }});
+      at::Tensor const inputs = at::randn({64, 4});
+      at::Tensor const targets = inputs.sum(1, true);
+      double const first = at::mse_loss(network.forward(inputs), targets).item<double>();
+      double last = 0.0;
+      for (int epoch = 0; epoch < 20; ++epoch) {
+        for (int step = 0; step < 50; ++step) {
+          adam.zero_grad();
+          at::Tensor const loss = at::mse_loss(network.forward(inputs), targets);
+          loss.backward();
+          adam.step();
+          tuner.on_step_end();
+          ++position;
+          ++lasting;
+        }
+        last = at::mse_loss(network.forward(inputs), targets).item<double>();
+        validates ? tuner.on_validation_end(last) : tuner.on_epoch_end(last);
+      }
+      INFO("start " << start << ": " << first << " to " << last);
+      CHECK(last < 0.1 * first);
+      CHECK(tuner.steps() == 1000);
+      CHECK(lasting == position);
+      CHECK(lasting < 1000);
+      CHECK(lasting >= 700);
+    }
+}
+
 TEST_CASE("NaN that training meets at any time is survived, and nothing NaN stays in the weights") {
   settings const chosen{.parameters = search_space{real{"lr", 1e-6, 10.0, scale::log}},
                         .tuning = {.objective = hook::step, .horizon = 600}};

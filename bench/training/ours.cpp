@@ -2,8 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <cstdio>
 #include <functional>
 #include <optional>
 #include <string>
@@ -57,9 +55,8 @@ class ours final : public controller {
     }
     search_space const space(std::move(parameters));
     auto start = current_values(*t.optimizer, space, setters);
-    tuner_.emplace(
-        *t.optimizer, ours_pipeline(std::move(start), {.seed = run.seed, .horizon = run.steps}),
-        torch_options{.model = t.model, .setters = std::move(setters), .on_restore = costs_.listener()});
+    tuner_.emplace(*t.optimizer, ours_pipeline(std::move(start), {.seed = run.seed, .horizon = run.steps}),
+                   torch_options{.model = t.model, .setters = std::move(setters), .on_restore = costs_.listener()});
   }
 
   void after_step(std::size_t, double loss, trainee&) override {
@@ -86,11 +83,11 @@ class ours_by_epochs final : public controller {
 
   void begin(plan const& run, trainee& t) override {
     search_space const space{any_rate()};
-    tuner_.emplace(*t.optimizer,
-                   ours_pipeline(current_values(*t.optimizer, space), {.seed = run.seed,
-                                                                       .horizon = run.steps / run.steps_per_epoch,
-                                                                       .objective = hook::first}),
-                   torch_options{.model = t.model, .on_restore = costs_.listener()});
+    tuner_.emplace(
+        *t.optimizer,
+        ours_pipeline(current_values(*t.optimizer, space),
+                      {.seed = run.seed, .horizon = run.steps / run.steps_per_epoch, .objective = hook::first}),
+        torch_options{.model = t.model, .on_restore = costs_.listener()});
   }
 
   void after_step(std::size_t, double loss, trainee&) override {
@@ -106,7 +103,6 @@ class ours_by_epochs final : public controller {
     else
       tuner_->on_validation_end(validation_loss);
     costs_.see(tuner_->current());
-    if (std::getenv("TRACE")) std::fprintf(stderr, "TR %.4g val %.4f train %.4f next %.3g %s\n", 0.0, validation_loss, training_loss, tuner_->applied()[0], std::string(to_string(tuner_->current().why)).c_str());
   }
 
   bool restores() const override { return true; }

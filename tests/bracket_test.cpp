@@ -1,0 +1,283 @@
+#include <array>
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "support/allocations.hpp"
+#include "support/noisy_quadratic.hpp"
+
+import autotunenet;
+
+using namespace autotunenet;
+using support::noisy_quadratic;
+
+namespace {
+
+search_space space() { return {real{"lr", 1e-6, 1e2, scale::log}, real{"momentum", 0.0, 0.9}}; }
+
+struct told {
+  std::vector<double> applied, steps;
+  std::vector<bool> relocated;
+};
+suggestions constant(configuration values, told* log = nullptr) {
+  suggestion s{.values = std::move(values)};
+  for (;;) {
+    ++s.number;
+    observation const& seen = co_yield s;
+    if (!seen.applied.empty()) s.values.assign(seen.applied);
+    if (!log) continue;
+    log->applied.push_back(s.values[0]);
+    log->steps.push_back(seen.steps);
+    log->relocated.push_back(seen.relocated);
+  }
+}
+
+/// A network that is trained an epoch at a time.
+template <class State>
+struct trainer {
+  State now;
+  std::optional<State> origin{}, trial{};
+  double progress = 0.0, progress_at_trial = 0.0;  // epochs that led to the present state
+
+  void carry_out(training_state what) {
+    auto const back = [&](std::optional<State> const& to, double then) {
+      REQUIRE(to);
+      now = *to;
+      progress = then;
+    };
+    if (has(what, training_state::return_to_trial)) back(trial, progress_at_trial);
+    if (has(what, training_state::mark_trial)) {
+      trial = now;
+      progress_at_trial = progress;
+    }
+    if (has(what, training_state::drop_trial)) trial.reset();
+    if (has(what, training_state::mark_origin)) origin = now;
+    if (has(what, training_state::return_to_origin)) back(origin, 0.0);
+    if (has(what, training_state::drop_origin)) origin.reset();
+  }
+};
+
+struct trained {
+  std::vector<suggestion> all;
+  double landed = 0.0, lost = 0.0;
+};
+/// @param epoch trains one epoch at a rate, and returns its metric
+template <class State>
+trained run(suggestions& tuner, trainer<State>& training, int epochs, std::function<double(State&, double)> epoch) {
+  trained result;
+  for (int i = 0; i < epochs; ++i) {
+    suggestion const& s = tuner.ask();
+    result.all.push_back(s);
+    training.carry_out(s.state);
+    if (has(s.events, event::range_test_ended)) result.landed = s.values["lr"];
+    training.progress += 1.0;
+    tuner.tell({.metric = epoch(training.now, s.values["lr"]), .restorable = true, .coarse = true});
+  }
+  result.lost = epochs - training.progress;
+  CHECK_FALSE(training.trial);
+  CHECK_FALSE(training.origin);
+  return result;
+}
+
+double quadratic_epoch(noisy_quadratic& network, double rate) {
+  double sum = 0.0;
+  for (int step = 0; step < 100; ++step) sum += network.step(rate);
+  return sum / 100.0;
+}
+trained on_quadratic(double start, std::uint64_t seed, int epochs = 20, double scale = 1.0, double shift = 0.0) {
+  trainer<noisy_quadratic> training{noisy_quadratic(seed)};
+  auto tuner = constant(space().at({{"lr", start}})) | bracket({.horizon = static_cast<std::size_t>(epochs)});
+  trained const result = run<noisy_quadratic>(tuner, training, epochs, [&](noisy_quadratic& network, double rate) {
+    return scale * quadratic_epoch(network, rate) + shift;
+  });
+  INFO("start " << start << " seed " << seed << " landed " << result.landed);
+  CHECK(training.now.loss() < 0.15 * noisy_quadratic(seed).loss());
+  return result;
+}
+
+/// A rectifier's fate: a rate too high kills it, and no rate brings it back to life.
+struct mortal {
+  double loss = 2.3;
+  bool dead = false;
+};
+double mortal_epoch(mortal& network, double rate) {
+  network.dead = network.dead || rate > 0.01;
+  if (network.dead) return 2.3;
+  network.loss *= 1.0 - 0.5 * rate / (rate + 1e-3);
+  return network.loss;
+}
+
+}  // namespace
+
+TEST_CASE("a run that is told of its epochs alone trains well from any start") {
+  for (double const start : {1e-5, 1e-4, 1e-2, 0.3, 3.0, 100.0})
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      trained const result = on_quadratic(start, seed);
+      CHECK(result.lost <= 5.0);
+    }
+}
+
+TEST_CASE("a start that is nearly right is left nearly where it is, and costs two epochs") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    trained const result = on_quadratic(0.3, seed);
+    CHECK(result.landed > 0.05);
+    CHECK(result.landed < 1.0);
+    CHECK(result.lost == 2.0);
+  }
+}
+
+TEST_CASE("a network that a high rate has killed is begun anew") {
+  for (double const start : {0.03, 0.3, 3.0, 100.0}) {
+    trainer<mortal> training{};
+    auto tuner = constant(space().at({{"lr", start}})) | bracket({.horizon = 20});
+    trained const result = run<mortal>(tuner, training, 20, mortal_epoch);
+    INFO("start " << start << " landed " << result.landed);
+    CHECK_FALSE(training.now.dead);
+    CHECK(training.now.loss < 0.2);
+    CHECK(result.lost <= 5.0);
+  }
+}
+
+TEST_CASE("where the start seems best by chance and then nothing improves, the search goes on below it") {
+  // Dead at 3: the metric is noise, lowest at the start.
+  std::array<double, 6> const noise{2.30, 2.34, 2.31, 2.32, 2.33, 2.31};
+  trainer<mortal> training{};
+  std::size_t epochs = 0;
+  auto tuner = constant(space().at({{"lr", 3.0}})) | bracket({.horizon = 40});
+  run<mortal>(tuner, training, 40, [&](mortal& network, double rate) {
+    double const metric = mortal_epoch(network, rate);
+    return network.dead ? noise[epochs++ % noise.size()] : metric;
+  });
+  CHECK_FALSE(training.now.dead);
+}
+
+TEST_CASE("NaN, infinity and failures are values too high, also at the start and everywhere") {
+  for (int kind = 0; kind < 3; ++kind)
+    for (double const limit : {0.5, 1e-9}) {
+      noisy_quadratic training(3);
+      auto tuner = constant(space().at({{"lr", 10.0}})) | bracket({.horizon = 20});
+      double rate = 0.0;
+      for (int epoch = 0; epoch < 20; ++epoch) {
+        rate = tuner.ask().values["lr"];
+        observation seen{.metric = quadratic_epoch(training, std::min(rate, 0.1)), .restorable = true, .coarse = true};
+        if (rate > limit) {
+          if (kind == 0) seen.metric = std::numeric_limits<double>::quiet_NaN();
+          if (kind == 1) seen.metric = std::numeric_limits<double>::infinity();
+          if (kind == 2) seen.result = outcome::failed;
+        }
+        tuner.tell(seen);
+      }
+      CHECK(rate < 0.5);
+    }
+}
+
+TEST_CASE("a scaled and shifted metric leads to the same values") {
+  for (double const start : {1e-4, 0.1, 10.0}) {
+    trained const plain = on_quadratic(start, 4), scaled = on_quadratic(start, 4, 20, 1024.0, -4096.0);
+    REQUIRE(plain.all.size() == scaled.all.size());
+    for (std::size_t i = 0; i < plain.all.size(); ++i) {
+      double const one = plain.all[i].values["lr"], other = scaled.all[i].values["lr"];
+      CHECK(std::abs(one - other) <= 1e-6 * one);
+    }
+  }
+}
+
+TEST_CASE("the search stays inside the bounds, moves nothing else, and says what it is") {
+  search_space const narrow{real{"lr", 1e-3, 0.2, scale::log}, real{"momentum", 0.0, 0.9}};
+  for (double const start : {1e-3, 0.01, 0.2}) {
+    trainer<noisy_quadratic> training{noisy_quadratic(1)};
+    auto tuner = constant(narrow.at({{"lr", start}, {"momentum", 0.7}})) | bracket({.horizon = 20});
+    trained const result = run<noisy_quadratic>(tuner, training, 20, quadratic_epoch);
+    bool ended = false;
+    for (std::size_t i = 0; i < result.all.size(); ++i) {
+      suggestion const& s = result.all[i];
+      ended = ended || has(s.events, event::range_test_ended);
+      CHECK(s.number == i + 1);
+      CHECK(s.values["lr"] >= 1e-3);
+      CHECK(s.values["lr"] <= 0.2);
+      CHECK(s.values["momentum"] == 0.7);
+      CHECK((s.why == reason::range_test) == (i > 0 && !ended));
+    }
+    CHECK(ended);
+  }
+}
+
+TEST_CASE("the tuner inside learns where a search has ended, and how much of the run is gone") {
+  told log;
+  trainer<noisy_quadratic> training{noisy_quadratic(2)};
+  auto tuner = constant(space().at({{"lr", 1e-5}}), &log) | bracket({.horizon = 20});
+  trained const result = run<noisy_quadratic>(tuner, training, 20, quadratic_epoch);
+  REQUIRE_FALSE(log.applied.empty());
+  CHECK(log.relocated.front());
+  CHECK(log.applied.front() == result.landed);
+  double sum = 0.0;
+  for (double const steps : log.steps) sum += steps;
+  CHECK(sum == 20.0);
+}
+
+TEST_CASE("single steps, a trainer that cannot restore, and another space pass unchanged") {
+  for (bool const coarse : {false, true}) {
+    auto tuner = constant(space().at({{"lr", 1e-3}})) | bracket({.horizon = 100});
+    CHECK(tuner.ask().state == training_state::mark_origin);
+    for (int step = 0; step < 50; ++step) {
+      suggestion const& s = tuner.ask();
+      CHECK(s.values["lr"] == 1e-3);
+      CHECK(s.why != reason::range_test);
+      if (step > 0) CHECK(has(s.state, training_state::drop_origin) == (step == 1));
+      tuner.tell({.metric = 1.0, .restorable = !coarse, .coarse = coarse});
+    }
+  }
+  search_space const other{real{"dropout", 0.0, 1.0}};
+  auto tuner = constant(other.center()) | bracket({.horizon = 20});
+  CHECK(tuner.ask().state == training_state::keep);
+}
+
+TEST_CASE("a long run holds each value for more than an epoch, and an unknown horizon is searched too") {
+  trained const lengthy = on_quadratic(1e-4, 5, 120);
+  std::size_t held = 0;
+  while (lengthy.all[held].values["lr"] == lengthy.all.front().values["lr"]) ++held;
+  CHECK(held == 3);
+  trainer<noisy_quadratic> training{noisy_quadratic(5)};
+  auto tuner = constant(space().at({{"lr", 1e-4}})) | bracket();
+  run<noisy_quadratic>(tuner, training, 40, quadratic_epoch);
+  CHECK(training.now.loss() < 0.15 * noisy_quadratic(5).loss());
+}
+
+TEST_CASE("a run that cannot afford a search goes without") {
+  auto tuner = constant(space().at({{"lr", 1e-3}})) | bracket({.horizon = 6});
+  for (int epoch = 0; epoch < 6; ++epoch) {
+    CHECK(tuner.ask().state == training_state::keep);
+    CHECK(tuner.ask().values["lr"] == 1e-3);
+    tuner.tell({.metric = 1.0, .restorable = true, .coarse = true});
+  }
+}
+
+TEST_CASE("a search refuses what it cannot do") {
+  CHECK_THROWS_AS(bracket({.rung = 1.5}), invalid_option);
+  CHECK_THROWS_AS(bracket({.ratio = 1.0}), invalid_option);
+  CHECK_THROWS_AS(bracket({.budget = -0.1}), invalid_option);
+  CHECK_THROWS_AS(bracket({.rescue_budget = std::numeric_limits<double>::quiet_NaN()}), invalid_option);
+  search_space const linear{real{"lr", 0.0, 1.0}};
+  auto tuner = constant(linear.center()) | bracket({.horizon = 20});
+  CHECK_THROWS_AS(tuner.ask(), invalid_option);
+}
+
+TEST_CASE("no epoch of a search allocates") {
+  noisy_quadratic training(6);
+  auto tuner = constant(space().center()) | bracket({.horizon = 20});
+  tuner.ask();
+  support::allocation_count count;
+  for (int epoch = 0; epoch < 20; ++epoch) {
+    double const rate = tuner.ask().values["lr"];
+    tuner.tell({.metric = quadratic_epoch(training, rate), .restorable = true, .coarse = true});
+  }
+  CHECK(count.since() == 0);
+}
