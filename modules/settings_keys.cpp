@@ -144,7 +144,7 @@ constexpr std::array table{
           shapes),
     tuning<&tuning_settings::range_test>(
         "range_test", flag,
-        "Sweep the learning rate first, undone afterwards, where the trainer can put its state back."),
+        "Find the learning rate by trials first, undone afterwards, where the trainer can put its state back."),
     limited(metrics<&metric_settings::smoothing_window>("smoothing_window", whole,
                                                         "Metrics averaged before the tuner sees them."),
             whole_limits{.min = 1, .max = 4096}),
