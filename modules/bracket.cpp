@@ -352,6 +352,7 @@ bracket::bracket(bracket_options options, std::pmr::memory_resource* memory)
   check_part("rung", options_.rung);
   check_part("budget", options_.budget);
   check_part("rescue_budget", options_.rescue_budget);
+  check_part("most_budget", options_.most_budget);
   if (!(options_.ratio > 2.0 && std::isfinite(options_.ratio))) {
     throw invalid_option(std::format("bracket: ratio = {} must be above {} and finite", options_.ratio, 2));
   }
@@ -360,7 +361,7 @@ bracket::bracket(bracket_options options, std::pmr::memory_resource* memory)
 suggestions bracket::operator()(suggestions inner) const {
   auto const whole = static_cast<double>(options_.horizon);
   auto const rung = std::max<std::size_t>(1, static_cast<std::size_t>(options_.rung * whole));
-  if (options_.horizon > 0 && static_cast<double>(rung) > options_.budget * whole) return inner;
+  if (static_cast<double>(least_trials * rung) > options_.most_budget * whole && options_.horizon > 0) return inner;
   return drive(bracketed{options_, rung}, std::move(inner), memory_);
 }
 

@@ -13,19 +13,27 @@ struct bracket_options {
   double rung = 0.025;
   /// From one value to the next higher one.
   double ratio = 10.0;
-  /// The part of the horizon that may be lost to values that turn out worse: to those above what works, and to those
-  /// below a start that shows no sign of working. A run that cannot afford one of the first kind is not searched.
+  /// The part of the horizon that may be lost to values that turn out worse: two of them at any rate, and more within
+  /// `budget` above what works, within `rescue_budget` below a start that is too high. A run of which two such values
+  /// would take more than `most_budget` is not searched.
   double budget = 0.15;
   double rescue_budget = 0.25;
+  double most_budget = 0.2;
   /// Search also where observations do not say that they are `observation::coarse`.
   bool always = false;
 };
 
 /// A stage that finds where a parameter works from few metrics, those of epochs or validations, where a `range_test` is
-/// out of reach: it goes upwards by large steps while the metric improves, and takes back the step that did not. What
-/// improved is kept, so a start that is too low costs nothing. Where already the first step up is none, it goes
-/// downwards, each value from the very beginning, as long as that ends better: a start that is too high may have broken
-/// what no lower value mends (the bracketing of a minimum, Press et al. 2007, "Numerical recipes", section 10.1).
+/// out of reach. After the start, a lower value is tried from the very beginning, since a start that is too high may
+/// have broken what no lower value mends; where that ends better, still lower ones. Else a much higher value is tried
+/// from the beginning; where that ends better, training runs on from there with higher ones while they help. Values
+/// that end worse are undone. Where three values began alike, the best being in the middle, training goes on at the
+/// lowest point of the parabola through them, else at the best (the bracketing of a minimum and inverse parabolic
+/// interpolation, Press et al. 2007, "Numerical recipes", sections 10.1 and 10.3). A start that nothing was better than
+/// has to improve on its own first metric afterwards, else the search goes on below it.
+///
+/// How far apart two metrics are counts only against others of the same run: shifting or scaling changes nothing. A
+/// start so low that an epoch moves the metric by less than its noise cannot be told from one that is right.
 ///
 /// The inner tuner begins when the search has ended, at what was found; it is told so by `observation::applied` and
 /// `relocated`, and by `steps` how much of the run is gone. Suggestions of the search carry `reason::range_test`.

@@ -252,8 +252,8 @@ TEST_CASE("a long run holds each value for more than an epoch, and an unknown ho
 }
 
 TEST_CASE("a run that cannot afford a search goes without") {
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | bracket({.horizon = 6});
-  for (int epoch = 0; epoch < 6; ++epoch) {
+  auto tuner = constant(space().at({{"lr", 1e-3}})) | bracket({.horizon = 9});
+  for (int epoch = 0; epoch < 9; ++epoch) {
     CHECK(tuner.ask().state == training_state::keep);
     CHECK(tuner.ask().values["lr"] == 1e-3);
     tuner.tell({.metric = 1.0, .restorable = true, .coarse = true});
