@@ -135,7 +135,7 @@ struct bracketed {
     untold += seen.steps;
     failed = failed || seen.bad();
     if (seen.usable() && 2 * ++taken > rung) mean += (seen.metric - mean) / ++count;
-    if (failed || taken == rung) conclude(failed ? infinity : mean, inner);
+    if (failed || taken >= rung) conclude(failed ? infinity : mean, inner);
   }
 
   void advance(observation const& seen) noexcept {
