@@ -10,9 +10,10 @@ module;
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 module autotunenet;
+
+import :log_axis;
 
 namespace autotunenet {
 
@@ -91,15 +92,10 @@ struct bracketed {
     out.why = wanted.why;
     out.events = wanted.events;
     out.state = wanted.state;
-    search_space const& space = wanted.values.space();
-    auto const index = space.find(options.parameter);
+    auto const index = log_axis(wanted.values.space(), options.parameter, "bracket");
     if (!index) {
       now = phase::through;
       return;
-    }
-    auto const* kind = std::get_if<real>(&space[*index]);
-    if (!kind || kind->spacing != scale::log) {
-      throw invalid_option(std::format("bracket: parameter \"{}\" must be real and on a log scale", options.parameter));
     }
     axis = *index;
     lowest = std::log(wanted.values[axis]);

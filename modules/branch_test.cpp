@@ -10,11 +10,12 @@ module;
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "branch_curve.hpp"
 
 module autotunenet;
+
+import :log_axis;
 
 namespace autotunenet {
 
@@ -65,18 +66,12 @@ struct branch_tested {
   }
 
   void begin(suggestion const& wanted) {
-    search_space const& space = wanted.values.space();
-    auto const found = space.find(options.parameter);
-    if (!found) {
+    auto const index = log_axis(wanted.values.space(), options.parameter, "branch_test");
+    if (!index) {
       now = phase::through;
       return;
     }
-    auto const* kind = std::get_if<real>(&space[*found]);
-    if (!kind || kind->spacing != scale::log) {
-      throw invalid_option(
-          std::format("branch_test: parameter \"{}\" must be real and on a log scale", options.parameter));
-    }
-    axis = *found;
+    axis = *index;
   }
 
   void tell(observation const& seen, suggestions& inner) {

@@ -9,12 +9,13 @@ module;
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "range_curve.hpp"
 
 module autotunenet;
+
+import :log_axis;
 
 namespace autotunenet {
 
@@ -73,16 +74,10 @@ struct range_tested {
     out.values = wanted.values;
     out.why = wanted.why;
     out.events = wanted.events;
-    search_space const& space = wanted.values.space();
-    auto const index = space.find(options.parameter);
+    auto const index = log_axis(wanted.values.space(), options.parameter, "range_test");
     if (!index) {
       now = phase::through;
       return;
-    }
-    auto const* kind = std::get_if<real>(&space[*index]);
-    if (!kind || kind->spacing != scale::log) {
-      throw invalid_option(
-          std::format("range_test: parameter \"{}\" must be real and on a log scale", options.parameter));
     }
     axis = *index;
     out.state = training_state::mark_trial;
