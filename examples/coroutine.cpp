@@ -17,7 +17,7 @@ namespace {
 
 // Copies of the training state that the pipeline asks for; in the order in which the requests are carried out.
 struct copies {
-  noisy_quadratic trial, candidate, good;
+  noisy_quadratic trial, candidate, good, origin;
 
   void carry_out(training_state asked, noisy_quadratic& network) {
     if (has(asked, training_state::return_to_trial)) network = trial;
@@ -25,12 +25,14 @@ struct copies {
     if (has(asked, training_state::promote)) good = candidate;
     if (has(asked, training_state::mark_candidate)) candidate = network;
     if (has(asked, training_state::mark_trial)) trial = network;
+    if (has(asked, training_state::mark_origin)) origin = network;
+    if (has(asked, training_state::return_to_origin)) network = origin;
   }
 };
 
 task<double> train(suggestions tuning, int steps) {
   noisy_quadratic network(7);
-  copies kept{network, network, network};
+  copies kept{network, network, network, network};
   double loss = 0.0;
   suggestion const* now = co_await tuning.next();
   for (int step = 1; now && step <= steps; ++step) {

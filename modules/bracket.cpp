@@ -70,6 +70,7 @@ struct bracketed {
   int no_better = 0;
 
   std::uint64_t inner_number = 0;
+  training_state inner_state = training_state::keep;  // of the first suggestion
   training_state extra_state = training_state::keep;
   suggestion out{};
 
@@ -82,7 +83,9 @@ struct bracketed {
       out.values = wanted.values;
       out.events = wanted.events;
       out.why = wanted.why;
-      out.state = wanted.state | std::exchange(extra_state, training_state::keep);
+      // The origin of a stage inside is this one's too.
+      out.state = now == phase::proving ? without(wanted.state, training_state::drop_origin) : wanted.state;
+      out.state |= std::exchange(extra_state, training_state::keep);
     }
     return out;
   }
@@ -91,7 +94,7 @@ struct bracketed {
     out.values = wanted.values;
     out.why = wanted.why;
     out.events = wanted.events;
-    out.state = wanted.state;
+    out.state = inner_state = wanted.state;
     auto const index = log_axis(wanted.values.space(), options.parameter, "bracket");
     if (!index) {
       now = phase::through;
@@ -107,7 +110,7 @@ struct bracketed {
       case phase::first:
         if (!seen.restorable || !(seen.coarse || options.always)) {
           now = phase::through;
-          extra_state = training_state::drop_origin;
+          if (!has(inner_state, training_state::mark_origin)) extra_state = training_state::drop_origin;
           return pass(seen, inner);
         }
         return follow(seen, inner);
@@ -333,7 +336,7 @@ struct bracketed {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
     a(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
-    a(better)(no_better)(inner_number)(extra_state)(out);
+    a(better)(no_better)(inner_number)(inner_state)(extra_state)(out);
   }
 };
 

@@ -15,6 +15,8 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double far_above = 1.0;
 // A branch encloses the turning point when it is clearly beyond it: one that is only just may be so by noise.
 constexpr double clearly = 2.33;
+// Of the best branch's standard error, what it has to have gained since the start to have trained at all.
+constexpr double clear_gain = 10.0;
 // Where two branches enclose the threshold, the one below counts as at least this part of it: on a log scale an excess
 // of nearly nothing would push the crossing to the one above.
 constexpr double least_part = 2.0 / 3.0;
@@ -83,6 +85,7 @@ branch_curve::excess branch_curve::measure() const noexcept {
   }
   double const gain = start_ - best;
   result.any = gain > 0.0 && std::isfinite(gain);
+  result.trained = result.any && gain > clear_gain * error;
   result.threshold = result.any ? std::clamp(1.5 * error / gain, tolerance_, far_above) : tolerance_;
   for (std::size_t i = 0; i < size; ++i) {
     if (!branches_[i].known) continue;
@@ -97,7 +100,6 @@ std::optional<double> branch_curve::turning_point() const noexcept {
   if (!now.any) return std::nullopt;
   int inside = lowest;
   while (!known(inside)) ++inside;
-  branch const& low = branches_[slot(inside)];
   for (int exponent = inside + 1; exponent <= highest; ++exponent) {
     if (!known(exponent)) continue;
     double const here = now.above[slot(exponent)];
@@ -109,11 +111,8 @@ std::optional<double> branch_curve::turning_point() const noexcept {
     double const part = std::log(now.threshold / before) / std::log(here / before);
     return std::exp2(inside + std::min(part, 1.0) * (exponent - inside));
   }
-  // Nothing was too far. Where the highest is clearly better than the lowest, all were too low; else nothing made a
-  // difference, as in a dead network.
-  branch const& top = branches_[slot(inside)];
-  bool const falls = low.mean - top.mean > 3.0 * std::hypot(low.error, top.error);
-  return falls ? std::optional{std::exp2(inside)} : std::nullopt;
+  // Nothing was too far: so the highest it is, unless the metric is still what it was, as in a dead network.
+  return now.trained ? std::optional{std::exp2(inside)} : std::nullopt;
 }
 
 }  // namespace autotunenet

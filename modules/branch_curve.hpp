@@ -18,7 +18,7 @@ class branch_curve {
   /// The mean metric at the end of a branch and its standard error; an infinite mean if the branch failed.
   void add(double multiple, double mean, double error) noexcept;
   /// The multiple where the metric leaves the tolerance, interpolated on log scales. The
-  /// highest one where all were too low. Nothing if no branch was good, or none made a difference.
+  /// highest one where none left it. Nothing if no branch was good, or the metric is still that of the start.
   std::optional<double> turning_point() const noexcept;
 
   template <class Archive>
@@ -43,7 +43,8 @@ class branch_curve {
   struct excess {
     std::array<double, size> above{};
     double threshold = 0.0;
-    bool any = false;  ///< whether a branch was good at all
+    bool any = false;      ///< whether a branch was good at all
+    bool trained = false;  ///< whether the best of them was so beyond doubt
   };
 
   static constexpr std::size_t slot(int exponent) noexcept { return static_cast<std::size_t>(exponent - lowest); }

@@ -5,6 +5,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <format>
+#include <limits>
 #include <memory_resource>
 #include <optional>
 #include <string>
@@ -27,9 +28,27 @@ constexpr double most_of_the_fall = 2.0 / 3.0;
 constexpr double kept = 0.9;
 // A step down that is smaller than this would change little.
 constexpr double clearly = 1.1;
+// Of the sweep's fall, what a run has to make to have proven itself.
+constexpr double proven_part = 0.5;
+// The values of pilots: upwards step by step, and where that is no good, and the sweep diverged close by while the run has
+// made little more than the sweep's fall, once far down.
+constexpr double step_up = 2.0;
+constexpr double step_down = 0.25;
+constexpr double close_by = 2.5;
+constexpr double little_more = 1.25;
+// Of the fall, what a pilot may lack if its value is the higher one, which loses at first and gains by annealing later
+// (Wu et al. 2018), and what it has to gain if its value is the lower one.
+constexpr double may_lack = 0.03;
+constexpr double has_to_gain = 0.05;
+// Of the run's fall after half the time, what a pilot upwards has to have made to be worth the other half.
+constexpr double worth_while = 0.5;
+// Of the horizon, what the sweep and all pilots but the first may take together.
+constexpr double pilots_budget = 0.11;
+// The metrics from which a pilot can be told from its noise.
+constexpr std::size_t least_pilot = 16;
 
 struct range_tested {
-  enum class phase : std::uint8_t { first, sweep, landing, proving, through };
+  enum class phase : std::uint8_t { first, sweep, landing, proving, pilot, through };
 
   range_test_options options;
   std::size_t steps;
@@ -48,6 +67,17 @@ struct range_tested {
   double level = 0.0;       // the metric, smoothed, and the weight of what went into it
   double level_weight = 0.0;
   std::size_t restarted = 0;
+
+  std::size_t pilot_steps = pilot_length(options);  // 0: none, or no more
+  std::size_t piloted = 0;                          // of those, what the running pilot has had
+  double pilot_value = 0.0;
+  double undone = 0.0;      // training steps of the sweep and of pilots that led nowhere, so far
+  double left_value = 0.0;  // where the run is while a pilot runs, or was before it went on with one; 0: nowhere
+  double left_fall = 0.0;   // and how far the metric had fallen there
+  double half_fall = 0.0;   // and after half of the pilot's length
+  double left_level = 0.0;
+  double left_weight = 0.0;
+
   training_state extra_state = training_state::keep;
   suggestion out{};
 
@@ -80,7 +110,7 @@ struct range_tested {
       return;
     }
     axis = *index;
-    out.state = training_state::mark_trial;
+    out.state = training_state::mark_origin;
   }
 
   void tell(observation const& seen, suggestions& inner) {
@@ -88,7 +118,7 @@ struct range_tested {
       case phase::first:
         if (seen.restorable && !seen.coarse) return start_sweep();
         now = phase::through;
-        if (seen.coarse) extra_state = training_state::drop_trial;
+        if (seen.coarse) extra_state = training_state::drop_origin;
         return pass(seen, inner);
       case phase::sweep:
         return follow(seen, inner);
@@ -96,6 +126,8 @@ struct range_tested {
         return land(seen, inner);
       case phase::proving:
         return prove(seen, inner);
+      case phase::pilot:
+        return follow_pilot(seen, inner);
       case phase::through:
         return pass(seen, inner);
     }
@@ -106,7 +138,7 @@ struct range_tested {
     spent = 1.0;
     out.why = reason::range_test;
     out.events = event::range_test_began;
-    out.state = training_state::return_to_trial;
+    out.state = training_state::return_to_origin;
     out.values.assign(axis, value(taken++));
   }
 
@@ -124,6 +156,7 @@ struct range_tested {
   }
 
   void finish(suggestions& inner) {
+    undone = spent;
     found = curve.lowest().has_value();
     now = found ? phase::landing : phase::through;
     if (!found && !skip(inner)) return;
@@ -135,11 +168,11 @@ struct range_tested {
     }
     out.why = reason::start;
     out.events = event::range_test_ended;
-    out.state = training_state::return_to_trial;
-    if (!to_be_proven()) out.state |= training_state::drop_trial;
+    out.state = training_state::return_to_origin;
+    if (!to_be_proven()) out.state |= training_state::drop_origin;
   }
 
-  // Nothing was found: the inner tuner goes on from where it would be by now. False if it ends instead.
+  // The inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
     inner.tell({.result = outcome::skipped, .steps = spent});
     suggestion const* const wanted = inner.poll();
@@ -158,32 +191,136 @@ struct range_tested {
   // A rate that looks good for a moment may kill a network slowly.
   void prove(observation const& seen, suggestions& inner) {
     trunk += seen.steps;
-    if (seen.usable()) {
-      level = kept * level + (1.0 - kept) * seen.metric;
-      level_weight = kept * level_weight + (1.0 - kept);
-    }
+    learn(seen);
     pass(seen, inner);
-    if (trunk < options.proof * static_cast<double>(options.horizon) || level_weight == 0.0) return;
+    if (level_weight == 0.0) return;
+    if (2.0 * trunk <= static_cast<double>(pilot_steps)) half_fall = fallen();
+    if (pilot_steps > 0 && trunk >= static_cast<double>(pilot_steps)) return start_pilots(inner);
+    if (trunk < options.proof * static_cast<double>(options.horizon)) return;
     trunk = 0.0;
-    if (curve.start_level() - level / level_weight >= 0.5 * curve.fall()) {
-      now = phase::through;
-      extra_state = training_state::drop_trial;
-      return;
-    }
-    begin_again(inner);
+    if (left_value > 0.0 && fallen() < left_fall - may_lack * fall_unit()) return return_to_left(inner);
+    if (fallen() < proven_part * curve.fall()) return begin_again(inner);
+    now = phase::through;
+    extra_state = training_state::drop_trial | training_state::drop_origin;
   }
+
+  void learn(observation const& seen) noexcept {
+    if (!seen.usable()) return;
+    level = kept * level + (1.0 - kept) * seen.metric;
+    level_weight = kept * level_weight + (1.0 - kept);
+  }
+  double fallen() const noexcept { return curve.start_level() - level / level_weight; }
 
   void begin_again(suggestions& inner) {
     landing_value = landing_value > clearly * safe_value ? safe_value : landing_value / 4.0;
-    level = level_weight = 0.0;
-    spent = 0.0;
+    ++restarted;
+    pilot_steps = 0;
+    land_again(inner, training_state::return_to_origin);
+  }
+
+  // What looked level at first was not.
+  void return_to_left(suggestions& inner) {
+    landing_value = std::exchange(left_value, 0.0);
+    restarted = options.restarts;
+    land_again(inner, training_state::return_to_trial);
+  }
+
+  void land_again(suggestions& inner, training_state back) {
+    level = level_weight = spent = 0.0;
     now = phase::landing;
     out.values = inner.ask().values;
     out.values.assign(axis, landing_value);
     out.why = reason::back_off;
     out.events = event::backed_off;
-    out.state = training_state::return_to_trial;
-    if (++restarted == options.restarts) out.state |= training_state::drop_trial;
+    out.state = back;
+    if (restarted == options.restarts) out.state |= training_state::drop_trial | training_state::drop_origin;
+  }
+
+  static std::size_t pilot_length(range_test_options const& options) noexcept {
+    if (options.horizon >= options.long_run) return 0;
+    auto const length = static_cast<std::size_t>(options.pilot * static_cast<double>(options.horizon));
+    return length < least_pilot ? 0 : length;
+  }
+
+  void start_pilots(suggestions& inner) {
+    // What has not trained yet has nothing to compare with, and is still to be proven.
+    if (inner.poll() == nullptr || fallen() < proven_part * curve.fall()) {
+      pilot_steps = 0;
+      return;
+    }
+    out.events = event::range_test_began;
+    out.state = training_state::keep;
+    leave(landing_value);
+    start_pilot(step_up);
+  }
+
+  // Where the run is now is what the next pilot is compared with, and what is gone back to.
+  void leave(double value) {
+    left_value = value;
+    left_fall = fallen();
+    left_level = level;
+    left_weight = level_weight;
+    out.state |= training_state::mark_trial;
+  }
+
+  void start_pilot(double multiple) {
+    now = phase::pilot;
+    piloted = 0;
+    level = level_weight = 0.0;
+    out.why = reason::range_test;
+    out.state |= training_state::return_to_origin;
+    out.values.assign(axis, multiple * left_value);
+    pilot_value = out.values[axis];
+  }
+
+  double fall_unit() const noexcept { return std::max(left_fall, curve.fall()); }
+  bool affordable() const noexcept {
+    return undone + static_cast<double>(pilot_steps) <= pilots_budget * static_cast<double>(options.horizon);
+  }
+
+  void follow_pilot(observation const& seen, suggestions& inner) {
+    spent += seen.steps;
+    undone += seen.steps;
+    learn(seen);
+    ++piloted;
+    out.events = event::none;
+    out.state = training_state::keep;
+    bool const up = pilot_value > left_value;
+    bool const known = level_weight > 0.0;
+    bool const lags = piloted == pilot_steps / 2 && known && fallen() < (up ? worth_while : 1.0) * half_fall;
+    bool const failed = seen.bad() || lags;
+    if (!failed && piloted < pilot_steps) return;
+    if (!failed && known && fallen() > left_fall + (up ? -may_lack : has_to_gain) * fall_unit()) return win(up, inner);
+    bool const too_high = left_value == landing_value && curve.edge() < close_by * left_value && left_fall < little_more * curve.fall();
+    if (up && too_high && affordable()) return start_pilot(step_down);
+    leave_pilots(inner);
+  }
+
+  void win(bool up, suggestions& inner) {
+    if (up && affordable()) {
+      leave(pilot_value);
+      start_pilot(step_up);
+      return;
+    }
+    pilot_steps = 0;
+    land_at(pilot_value, inner);
+  }
+
+  void leave_pilots(suggestions& inner) {
+    pilot_steps = 0;
+    level = left_level;
+    level_weight = left_weight;
+    land_at(std::exchange(left_value, 0.0), inner);
+    out.state |= training_state::return_to_trial | training_state::drop_trial;
+  }
+
+  void land_at(double there, suggestions& inner) {
+    landing_value = there;
+    now = phase::landing;
+    out.values = inner.ask().values;
+    out.values.assign(axis, landing_value);
+    out.why = reason::start;
+    out.events = event::range_test_ended;
   }
 
   void fields(archive& a) {
@@ -191,6 +328,7 @@ struct range_tested {
     a.between(now, phase::first, phase::through);
     a(curve)(taken)(spent)(previous)(inner_number);
     a(found)(landing_value)(safe_value)(trunk)(level)(level_weight)(restarted);
+    a(pilot_steps)(piloted)(pilot_value)(undone)(left_value)(left_fall)(half_fall)(left_level)(left_weight);
     a(extra_state)(out);
   }
 
@@ -198,8 +336,10 @@ struct range_tested {
   void land(observation const& seen, suggestions& inner) {
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
-    passed.steps += spent;
+    passed.steps += std::exchange(spent, 0.0);
     passed.relocated = true;
+    learn(seen);
+    trunk += seen.steps;
     now = to_be_proven() && restarted < options.restarts ? phase::proving : phase::through;
     pass(passed, inner);
   }
@@ -225,6 +365,9 @@ range_test::range_test(range_test_options options, std::pmr::memory_resource* me
   if (!(options_.least_back_off >= 1.0 && options_.least_back_off <= options_.back_off)) {
     throw invalid_option(
         std::format("range_test: least_back_off = {} must lie between 1 and back_off", options_.least_back_off));
+  }
+  if (!(options_.pilot >= 0.0 && options_.pilot <= 1.0)) {
+    throw invalid_option(std::format("range_test: pilot = {} must lie between 0 and 1", options_.pilot));
   }
   if (!(options_.proof > 0.0 && options_.proof <= 1.0)) {
     throw invalid_option(std::format("range_test: proof = {} must lie in (0, 1]", options_.proof));

@@ -29,6 +29,9 @@ struct range_test_options {
   /// a quarter of the value.
   double proof = 0.07;
   std::size_t restarts = 2;
+  /// Runs shorter than `long_run` compare what was found with a quarter or four times of it: by this part of the horizon,
+  /// with as many training steps from the saved state.
+  double pilot = 0.035;
 };
 
 /// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is

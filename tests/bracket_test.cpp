@@ -15,55 +15,18 @@
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
+import autotunenet.testing;
+import support.trainee;
 
 using namespace autotunenet;
+using support::course;
+using support::following;
 using support::noisy_quadratic;
+using support::trainee;
 
 namespace {
 
 search_space space() { return {real{"lr", 1e-6, 1e2, scale::log}, real{"momentum", 0.0, 0.9}}; }
-
-struct told {
-  std::vector<double> applied, steps;
-  std::vector<bool> relocated;
-};
-suggestions constant(configuration values, told* log = nullptr) {
-  suggestion s{.values = std::move(values)};
-  for (;;) {
-    ++s.number;
-    observation const& seen = co_yield s;
-    if (!seen.applied.empty()) s.values.assign(seen.applied);
-    if (!log) continue;
-    log->applied.push_back(s.values[0]);
-    log->steps.push_back(seen.steps);
-    log->relocated.push_back(seen.relocated);
-  }
-}
-
-/// A network that is trained an epoch at a time.
-template <class State>
-struct trainer {
-  State now;
-  std::optional<State> origin{}, trial{};
-  double progress = 0.0, progress_at_trial = 0.0;  // epochs that led to the present state
-
-  void carry_out(training_state what) {
-    auto const back = [&](std::optional<State> const& to, double then) {
-      REQUIRE(to);
-      now = *to;
-      progress = then;
-    };
-    if (has(what, training_state::return_to_trial)) back(trial, progress_at_trial);
-    if (has(what, training_state::mark_trial)) {
-      trial = now;
-      progress_at_trial = progress;
-    }
-    if (has(what, training_state::drop_trial)) trial.reset();
-    if (has(what, training_state::mark_origin)) origin = now;
-    if (has(what, training_state::return_to_origin)) back(origin, 0.0);
-    if (has(what, training_state::drop_origin)) origin.reset();
-  }
-};
 
 struct trained {
   std::vector<suggestion> all;
@@ -71,7 +34,7 @@ struct trained {
 };
 /// @param epoch trains one epoch at a rate, and returns its metric
 template <class State>
-trained run(suggestions& tuner, trainer<State>& training, int epochs, std::function<double(State&, double)> epoch) {
+trained run(suggestions& tuner, trainee<State>& training, int epochs, std::function<double(State&, double)> epoch) {
   trained result;
   for (int i = 0; i < epochs; ++i) {
     suggestion const& s = tuner.ask();
@@ -93,8 +56,8 @@ double quadratic_epoch(noisy_quadratic& network, double rate) {
   return sum / 100.0;
 }
 trained on_quadratic(double start, std::uint64_t seed, int epochs = 20, double scale = 1.0, double shift = 0.0) {
-  trainer<noisy_quadratic> training{noisy_quadratic(seed)};
-  auto tuner = constant(space().at({{"lr", start}})) | bracket({.horizon = static_cast<std::size_t>(epochs)});
+  trainee<noisy_quadratic> training{noisy_quadratic(seed)};
+  auto tuner = following(space().at({{"lr", start}})) | bracket({.horizon = static_cast<std::size_t>(epochs)});
   trained const result = run<noisy_quadratic>(tuner, training, epochs, [&](noisy_quadratic& network, double rate) {
     return scale * quadratic_epoch(network, rate) + shift;
   });
@@ -136,8 +99,8 @@ TEST_CASE("a start that is nearly right is left nearly where it is, and costs tw
 
 TEST_CASE("a network that a high rate has killed is begun anew") {
   for (double const start : {0.03, 0.3, 3.0, 100.0}) {
-    trainer<mortal> training{};
-    auto tuner = constant(space().at({{"lr", start}})) | bracket({.horizon = 20});
+    trainee<mortal> training{};
+    auto tuner = following(space().at({{"lr", start}})) | bracket({.horizon = 20});
     trained const result = run<mortal>(tuner, training, 20, mortal_epoch);
     INFO("start " << start << " landed " << result.landed);
     CHECK_FALSE(training.now.dead);
@@ -149,9 +112,9 @@ TEST_CASE("a network that a high rate has killed is begun anew") {
 TEST_CASE("where the start seems best by chance and then nothing improves, the search goes on below it") {
   // Dead at 3: the metric is noise, lowest at the start.
   std::array<double, 6> const noise{2.30, 2.34, 2.31, 2.32, 2.33, 2.31};
-  trainer<mortal> training{};
+  trainee<mortal> training{};
   std::size_t epochs = 0;
-  auto tuner = constant(space().at({{"lr", 3.0}})) | bracket({.horizon = 40});
+  auto tuner = following(space().at({{"lr", 3.0}})) | bracket({.horizon = 40});
   run<mortal>(tuner, training, 40, [&](mortal& network, double rate) {
     double const metric = mortal_epoch(network, rate);
     return network.dead ? noise[epochs++ % noise.size()] : metric;
@@ -163,7 +126,7 @@ TEST_CASE("NaN, infinity and failures are values too high, also at the start and
   for (int kind = 0; kind < 3; ++kind)
     for (double const limit : {0.5, 1e-9}) {
       noisy_quadratic training(3);
-      auto tuner = constant(space().at({{"lr", 10.0}})) | bracket({.horizon = 20});
+      auto tuner = following(space().at({{"lr", 10.0}})) | bracket({.horizon = 20});
       double rate = 0.0;
       for (int epoch = 0; epoch < 20; ++epoch) {
         rate = tuner.ask().values["lr"];
@@ -193,8 +156,8 @@ TEST_CASE("a scaled and shifted metric leads to the same values") {
 TEST_CASE("the search stays inside the bounds, moves nothing else, and says what it is") {
   search_space const narrow{real{"lr", 1e-3, 0.2, scale::log}, real{"momentum", 0.0, 0.9}};
   for (double const start : {1e-3, 0.01, 0.2}) {
-    trainer<noisy_quadratic> training{noisy_quadratic(1)};
-    auto tuner = constant(narrow.at({{"lr", start}, {"momentum", 0.7}})) | bracket({.horizon = 20});
+    trainee<noisy_quadratic> training{noisy_quadratic(1)};
+    auto tuner = following(narrow.at({{"lr", start}, {"momentum", 0.7}})) | bracket({.horizon = 20});
     trained const result = run<noisy_quadratic>(tuner, training, 20, quadratic_epoch);
     bool ended = false;
     for (std::size_t i = 0; i < result.all.size(); ++i) {
@@ -211,9 +174,9 @@ TEST_CASE("the search stays inside the bounds, moves nothing else, and says what
 }
 
 TEST_CASE("the tuner inside learns where a search has ended, and how much of the run is gone") {
-  told log;
-  trainer<noisy_quadratic> training{noisy_quadratic(2)};
-  auto tuner = constant(space().at({{"lr", 1e-5}}), &log) | bracket({.horizon = 20});
+  course log;
+  trainee<noisy_quadratic> training{noisy_quadratic(2)};
+  auto tuner = following(space().at({{"lr", 1e-5}}), &log) | bracket({.horizon = 20});
   trained const result = run<noisy_quadratic>(tuner, training, 20, quadratic_epoch);
   REQUIRE_FALSE(log.applied.empty());
   CHECK(log.relocated.front());
@@ -225,7 +188,7 @@ TEST_CASE("the tuner inside learns where a search has ended, and how much of the
 
 TEST_CASE("single steps, a trainer that cannot restore, and another space pass unchanged") {
   for (bool const coarse : {false, true}) {
-    auto tuner = constant(space().at({{"lr", 1e-3}})) | bracket({.horizon = 100});
+    auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 100});
     CHECK(tuner.ask().state == training_state::mark_origin);
     for (int step = 0; step < 50; ++step) {
       suggestion const& s = tuner.ask();
@@ -236,7 +199,7 @@ TEST_CASE("single steps, a trainer that cannot restore, and another space pass u
     }
   }
   search_space const other{real{"dropout", 0.0, 1.0}};
-  auto tuner = constant(other.center()) | bracket({.horizon = 20});
+  auto tuner = following(other.center()) | bracket({.horizon = 20});
   CHECK(tuner.ask().state == training_state::keep);
 }
 
@@ -245,14 +208,14 @@ TEST_CASE("a long run holds each value for more than an epoch, and an unknown ho
   std::size_t held = 0;
   while (lengthy.all[held].values["lr"] == lengthy.all.front().values["lr"]) ++held;
   CHECK(held == 3);
-  trainer<noisy_quadratic> training{noisy_quadratic(5)};
-  auto tuner = constant(space().at({{"lr", 1e-4}})) | bracket();
+  trainee<noisy_quadratic> training{noisy_quadratic(5)};
+  auto tuner = following(space().at({{"lr", 1e-4}})) | bracket();
   run<noisy_quadratic>(tuner, training, 40, quadratic_epoch);
   CHECK(training.now.loss() < 0.15 * noisy_quadratic(5).loss());
 }
 
 TEST_CASE("a run that cannot afford a search goes without") {
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | bracket({.horizon = 9});
+  auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 9});
   for (int epoch = 0; epoch < 9; ++epoch) {
     CHECK(tuner.ask().state == training_state::keep);
     CHECK(tuner.ask().values["lr"] == 1e-3);
@@ -266,13 +229,13 @@ TEST_CASE("a search refuses what it cannot do") {
   CHECK_THROWS_AS(bracket({.budget = -0.1}), invalid_option);
   CHECK_THROWS_AS(bracket({.rescue_budget = std::numeric_limits<double>::quiet_NaN()}), invalid_option);
   search_space const linear{real{"lr", 0.0, 1.0}};
-  auto tuner = constant(linear.center()) | bracket({.horizon = 20});
+  auto tuner = following(linear.center()) | bracket({.horizon = 20});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
 
 TEST_CASE("no epoch of a search allocates") {
   noisy_quadratic training(6);
-  auto tuner = constant(space().center()) | bracket({.horizon = 20});
+  auto tuner = following(space().center()) | bracket({.horizon = 20});
   tuner.ask();
   support::allocation_count count;
   for (int epoch = 0; epoch < 20; ++epoch) {

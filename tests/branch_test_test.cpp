@@ -13,30 +13,17 @@
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
+import autotunenet.testing;
 
 using namespace autotunenet;
 using Catch::Matchers::WithinRel;
+using support::course;
+using support::following;
 using support::noisy_quadratic;
 
 namespace {
 
 search_space space() { return {real{"lr", 1e-6, 1e2, scale::log}, real{"momentum", 0.0, 0.9}}; }
-
-struct told {
-  std::vector<double> applied;
-  std::vector<double> steps;
-};
-suggestions constant(configuration values, told* log = nullptr) {
-  suggestion s{.values = std::move(values)};
-  for (;;) {
-    ++s.number;
-    observation const& seen = co_yield s;
-    if (!seen.applied.empty()) s.values.assign(seen.applied);
-    if (!log) continue;
-    log->applied.push_back(s.values[0]);
-    log->steps.push_back(seen.steps);
-  }
-}
 
 struct trained {
   std::vector<suggestion> all;
@@ -69,7 +56,7 @@ TEST_CASE("branches bring a rate that is far too low or near divergence to where
   for (double const start : {0.003, 0.03, 0.3, 1.7}) {
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
       noisy_quadratic training(seed, 0.1);
-      auto tuner = constant(space().at({{"lr", start}})) | branch_test({.horizon = 4000});
+      auto tuner = following(space().at({{"lr", start}})) | branch_test({.horizon = 4000});
       trained const result = run(tuner, training, 1000);
       INFO("start " << start << " seed " << seed << " landed " << result.landed);
       CHECK(result.landed > std::min(0.1, 4.0 * start));
@@ -80,7 +67,7 @@ TEST_CASE("branches bring a rate that is far too low or near divergence to where
 
 TEST_CASE("each branch leaves from the same state, and the state is back when the test is over") {
   noisy_quadratic training(5);
-  auto tuner = constant(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
+  auto tuner = following(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
   noisy_quadratic::weights saved{};
   bool landed = false;
   for (int step = 0; step < 1000 && !landed; ++step) {
@@ -96,7 +83,7 @@ TEST_CASE("each branch leaves from the same state, and the state is back when th
 
 TEST_CASE("branches stay inside their budget and the bounds, fall to the lower bound, and move nothing else") {
   noisy_quadratic training(1);
-  auto tuner = constant(space().at({{"lr", 0.2}, {"momentum", 0.7}})) | branch_test({.horizon = 4000, .budget = 0.077});
+  auto tuner = following(space().at({{"lr", 0.2}, {"momentum", 0.7}})) | branch_test({.horizon = 4000, .budget = 0.077});
   trained const result = run(tuner, training, 4000);
   CHECK(result.returns >= 3);
   CHECK(result.extra <= 320);
@@ -109,9 +96,9 @@ TEST_CASE("branches stay inside their budget and the bounds, fall to the lower b
 }
 
 TEST_CASE("the tuner inside learns the value that training goes on with, and how much of the run is gone") {
-  told log;
+  course log;
   noisy_quadratic training(2);
-  auto tuner = constant(space().at({{"lr", 0.02}}), &log) | branch_test({.horizon = 4000});
+  auto tuner = following(space().at({{"lr", 0.02}}), &log) | branch_test({.horizon = 4000});
   trained const result = run(tuner, training, 1000);
   double all = 0.0;
   for (double const steps : log.steps) all += steps;
@@ -122,7 +109,7 @@ TEST_CASE("the tuner inside learns the value that training goes on with, and how
 TEST_CASE("a branch that fails counts as too far, and its state is undone") {
   for (int kind = 0; kind < 2; ++kind) {
     noisy_quadratic training(3, 0.1);
-    auto tuner = constant(space().at({{"lr", 0.3}})) | branch_test({.horizon = 4000});
+    auto tuner = following(space().at({{"lr", 0.3}})) | branch_test({.horizon = 4000});
     double landed = 0.0;
     noisy_quadratic::weights saved{};
     for (int step = 0; step < 1000; ++step) {
@@ -146,23 +133,23 @@ TEST_CASE("a branch that fails counts as too far, and its state is undone") {
 TEST_CASE("a scaled and shifted metric turns up at the same value") {
   noisy_quadratic plain(4);
   noisy_quadratic scaled(4);
-  auto first = constant(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
-  auto second = constant(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
+  auto first = following(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
+  auto second = following(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
   CHECK_THAT(run(first, plain, 1000).landed, WithinRel(run(second, scaled, 1000, 1024.0, -4096.0).landed, 1e-6));
 }
 
 TEST_CASE("without a horizon, a gain, or a trainer that restores, there are no branches") {
   noisy_quadratic training(4);
-  auto open_ended = constant(space().at({{"lr", 0.2}})) | branch_test();
+  auto open_ended = following(space().at({{"lr", 0.2}})) | branch_test();
   CHECK(run(open_ended, training, 1000).extra == 0);
-  auto short_run = constant(space().at({{"lr", 0.2}})) | branch_test({.horizon = 100});
+  auto short_run = following(space().at({{"lr", 0.2}})) | branch_test({.horizon = 100});
   CHECK(run(short_run, training, 100).extra == 0);
-  auto stuck = constant(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
+  auto stuck = following(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
   for (int step = 0; step < 1000; ++step) {
     CHECK(stuck.ask().why != reason::range_test);
     stuck.tell({.metric = 1.0, .restorable = true});
   }
-  auto fixed = constant(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
+  auto fixed = following(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
   for (int step = 0; step < 1000; ++step) {
     CHECK(fixed.ask().why != reason::range_test);
     fixed.tell({.metric = 1.0 / (step + 1.0)});
@@ -176,13 +163,13 @@ TEST_CASE("a branch test refuses what cannot be") {
   CHECK_THROWS_AS(branch_test({.back_off = 0.0}), invalid_option);
   CHECK_THROWS_AS(branch_test({.least_steps = 1}), invalid_option);
   search_space const linear{real{"lr", 0.0, 1.0}};
-  auto tuner = constant(linear.center()) | branch_test({.horizon = 4000});
+  auto tuner = following(linear.center()) | branch_test({.horizon = 4000});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
 
 TEST_CASE("a step of a branch allocates nothing") {
   noisy_quadratic training(6);
-  auto tuner = constant(space().center()) | branch_test({.horizon = 4000});
+  auto tuner = following(space().center()) | branch_test({.horizon = 4000});
   for (int step = 0; step < 10; ++step) {
     tuner.tell({.metric = training.step(tuner.ask().values["lr"]), .restorable = true});
   }

@@ -681,8 +681,8 @@ TEST_CASE("a reversible trial is possible where rollbacks are of hyperparameters
     asked |= tuner.ask().state;
     tuner.tell({.metric = 1.0 / (1 + i), .restorable = true});
   }
-  CHECK(has(asked, training_state::mark_trial));
-  CHECK(has(asked, training_state::return_to_trial));
+  CHECK(has(asked, training_state::mark_origin));
+  CHECK(has(asked, training_state::return_to_origin));
   CHECK_FALSE(has(asked, training_state::mark_candidate | training_state::return_to_good | training_state::promote));
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <chrono>
 #include <cmath>
@@ -18,6 +19,7 @@
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
+import support.trainee;
 
 using namespace autotunenet;
 using Catch::Matchers::Message;
@@ -203,27 +205,24 @@ TEST_CASE("all frames come from the memory that is given") {
 }
 
 TEST_CASE("every return of a run finds the state that was saved for it, and undoes all that came after") {
+  auto const objective = GENERATE(hook::step, hook::first);
+  std::size_t const horizon = GENERATE(1000U, 4000U);
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
-    support::noisy_quadratic network(seed, 0.1);
+    support::trainee<support::noisy_quadratic> training{support::noisy_quadratic(seed, 0.1)};
     settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1e2, scale::log}},
-                          .tuning = {.objective = hook::step, .seed = seed, .horizon = 4000}};
+                          .tuning = {.objective = objective, .seed = seed, .horizon = horizon}};
     suggestions tuning = make_pipeline(chosen);
-    std::vector<support::noisy_quadratic::weights> trial;  // empty: nothing is saved
     int landings = 0;
-    for (int step = 0; step < 4000; ++step) {
+    for (std::size_t step = 0; step < horizon; ++step) {
       suggestion const& now = tuning.ask();
-      if (has(now.state, training_state::return_to_trial)) {
-        REQUIRE_FALSE(trial.empty());
-        network.restore(trial.front());
-      }
-      if (has(now.state, training_state::mark_trial)) trial.assign(1, network.state());
-      if (has(now.state, training_state::drop_trial)) trial.clear();
+      training.carry_out(now.state);
       if (has(now.events, event::range_test_ended)) ++landings;
-      tuning.tell({.metric = network.step(now.values[0]), .restorable = true});
+      tuning.tell({.metric = training.now.step(now.values[0]), .restorable = true});
     }
     CHECK(landings == 2);
-    CHECK(trial.empty());
-    CHECK(network.loss() < 0.05);
+    CHECK_FALSE(training.origin);
+    CHECK_FALSE(training.trial);
+    CHECK(training.now.loss() < 0.05);
   }
 }
 

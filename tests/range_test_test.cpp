@@ -15,29 +15,18 @@
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
+import autotunenet.testing;
+import support.trainee;
 
 using namespace autotunenet;
+using support::course;
+using support::following;
 using support::noisy_quadratic;
+using support::trainee;
 
 namespace {
 
 search_space space() { return {real{"lr", 1e-6, 1e2, scale::log}, real{"momentum", 0.0, 0.9}}; }
-
-struct told {
-  std::vector<double> applied;
-  std::vector<double> steps;
-};
-suggestions constant(configuration values, told* log = nullptr) {
-  suggestion s{.values = std::move(values)};
-  for (;;) {
-    ++s.number;
-    observation const& seen = co_yield s;
-    if (!seen.applied.empty()) s.values.assign(seen.applied);
-    if (!log) continue;
-    log->applied.push_back(s.values[0]);
-    log->steps.push_back(seen.steps);
-  }
-}
 
 /// Trains the quadratic as an adapter would, until the sweep has landed.
 struct trained {
@@ -47,25 +36,25 @@ struct trained {
 };
 trained run(suggestions& tuner, noisy_quadratic& training, std::size_t most, double scale = 1.0, double shift = 0.0) {
   trained result;
-  noisy_quadratic::weights saved = training.state();
+  trainee<noisy_quadratic> trained_one{training};
   for (std::size_t step = 0; step < most; ++step) {
     suggestion const& s = tuner.ask();
     result.all.push_back(s);
-    if (has(s.state, training_state::return_to_trial)) training.restore(saved);
-    if (has(s.state, training_state::mark_trial)) saved = training.state();
+    trained_one.carry_out(s.state);
     if (has(s.events, event::range_test_ended)) {
       result.landed = s.values["lr"];
       result.extra = step;
     }
-    double const loss = training.step(s.values["lr"]);
+    double const loss = trained_one.now.step(s.values["lr"]);
     tuner.tell({.metric = scale * loss + shift, .restorable = true});
   }
+  training = trained_one.now;
   return result;
 }
 
 /// A run of its own, not much longer than its sweep.
 trained sweep(noisy_quadratic training, configuration start, std::size_t horizon) {
-  auto tuner = constant(std::move(start)) | range_test({.horizon = horizon});
+  auto tuner = following(std::move(start)) | range_test({.horizon = horizon});
   return run(tuner, training, 110);
 }
 
@@ -75,22 +64,20 @@ struct landings {
   bool dropped = false;
 };
 landings of_dead_training(range_test_options options) {
-  noisy_quadratic training(7);
-  double const level = training.loss();
-  auto tuner = constant(space().center()) | range_test(std::move(options));
-  noisy_quadratic::weights const before = training.state();
-  noisy_quadratic::weights saved = before;
+  trainee<noisy_quadratic> training{noisy_quadratic(7)};
+  double const level = training.now.loss();
+  auto tuner = following(space().center()) | range_test(std::move(options));
+  noisy_quadratic::weights const before = training.now.state();
   landings found;
   for (int step = 0; step < 2000; ++step) {
     suggestion const& s = tuner.ask();
-    if (has(s.state, training_state::return_to_trial)) training.restore(saved);
-    if (has(s.state, training_state::mark_trial)) saved = training.state();
+    training.carry_out(s.state);
     if (has(s.events, event::range_test_ended | event::backed_off)) {
-      CHECK(training.state() == before);
+      CHECK(training.now.state() == before);
       found.values.push_back(s.values["lr"]);
     }
-    found.dropped = found.dropped || has(s.state, training_state::drop_trial);
-    double const loss = training.step(s.values["lr"]);
+    found.dropped = found.dropped || has(s.state, training_state::drop_origin);
+    double const loss = training.now.step(s.values["lr"]);
     bool const dead = !found.values.empty() && found.values.size() < 3;
     tuner.tell({.metric = dead ? level : loss, .restorable = true});
   }
@@ -103,7 +90,7 @@ TEST_CASE("the sweep lands on a rate that trains well, whatever the start") {
   for (double const start : {1e-6, 1e-3, 1.0, 100.0}) {
     for (std::uint64_t seed = 0; seed < 10; ++seed) {
       noisy_quadratic training(seed);
-      auto tuner = constant(space().at({{"lr", start}})) | range_test({.horizon = 4000});
+      auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = 4000});
       trained const result = run(tuner, training, 4000);
       INFO("start " << start << " seed " << seed << " landed " << result.landed);
       CHECK(result.landed > 0.05);
@@ -146,7 +133,7 @@ TEST_CASE("a short run affords a coarse sweep, and trains well from any start al
   for (double const start : {1e-6, 100.0}) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
       noisy_quadratic training(seed);
-      auto tuner = constant(space().at({{"lr", start}})) | range_test({.horizon = 250});
+      auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = 250});
       trained const result = run(tuner, training, 250);
       INFO("start " << start << " seed " << seed << " landed " << result.landed);
       CHECK(result.extra <= 25);
@@ -165,7 +152,7 @@ TEST_CASE("a sweep that gets rough long before it diverges lands where it was sm
     if (rate > 0.1) return 4.0;
     return std::array{1.3, 1.9, 1.0, 1.5, 0.9}[static_cast<std::size_t>(step % 5)];
   };
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
+  auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
   double landed = 0.0;
   for (int step = 0; landed == 0.0 && step < 200; ++step) {
     suggestion const& s = tuner.ask();
@@ -177,26 +164,24 @@ TEST_CASE("a sweep that gets rough long before it diverges lands where it was sm
 }
 
 TEST_CASE("weights are back where they were before the sweep began") {
-  noisy_quadratic training(5);
-  auto tuner = constant(space().at({{"lr", 50.0}})) | range_test({.horizon = 4000});
-  noisy_quadratic::weights const before = training.state();
-  noisy_quadratic::weights saved = before;
+  trainee<noisy_quadratic> training{noisy_quadratic(5)};
+  auto tuner = following(space().at({{"lr", 50.0}})) | range_test({.horizon = 4000});
+  noisy_quadratic::weights const before = training.now.state();
   for (bool landed = false; !landed;) {
     suggestion const& s = tuner.ask();
-    if (has(s.state, training_state::return_to_trial)) training.restore(saved);
-    if (has(s.state, training_state::mark_trial)) saved = training.state();
+    training.carry_out(s.state);
     landed = has(s.events, event::range_test_ended);
     if (landed) {
-      CHECK(training.state() == before);
+      CHECK(training.now.state() == before);
       CHECK(s.why == reason::start);
     }
-    tuner.tell({.metric = training.step(s.values["lr"]), .restorable = true});
+    tuner.tell({.metric = training.now.step(s.values["lr"]), .restorable = true});
   }
 }
 
 TEST_CASE("a sweep rises inside the bounds, moves nothing else, and says what it is") {
   noisy_quadratic training(1);
-  auto tuner = constant(space().at({{"lr", 1e-3}, {"momentum", 0.7}})) | range_test({.horizon = 4000});
+  auto tuner = following(space().at({{"lr", 1e-3}, {"momentum", 0.7}})) | range_test({.horizon = 4000});
   trained const result = run(tuner, training, 200);
   double previous = 0.0;
   for (std::size_t i = 0; i < result.all.size(); ++i) {
@@ -215,9 +200,9 @@ TEST_CASE("a sweep rises inside the bounds, moves nothing else, and says what it
 }
 
 TEST_CASE("the tuner inside learns where it begins, and how much of the run is gone") {
-  told log;
+  course log;
   noisy_quadratic training(2);
-  auto tuner = constant(space().at({{"lr", 1e-6}}), &log) | range_test({.horizon = 4000});
+  auto tuner = following(space().at({{"lr", 1e-6}}), &log) | range_test({.horizon = 4000});
   trained const result = run(tuner, training, 200);
   CHECK(log.applied.front() == result.landed);
   CHECK(log.steps.front() == static_cast<double>(result.extra) + 1.0);
@@ -225,7 +210,7 @@ TEST_CASE("the tuner inside learns where it begins, and how much of the run is g
 }
 
 TEST_CASE("a trainer that cannot restore its state is never swept") {
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
+  auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
   for (int step = 0; step < 50; ++step) {
     suggestion const& s = tuner.ask();
     CHECK(s.values["lr"] == 1e-3);
@@ -236,13 +221,13 @@ TEST_CASE("a trainer that cannot restore its state is never swept") {
 
 TEST_CASE("a run too short for a sweep goes without") {
   noisy_quadratic training(1);
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 20});
+  auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 20});
   trained const result = run(tuner, training, 20);
   for (suggestion const& s : result.all) CHECK(s.state == training_state::keep);
 }
 
 TEST_CASE("where nothing makes the metric fall, the start is kept") {
-  auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
+  auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
   for (int step = 0; step < 300; ++step) {
     suggestion const& s = tuner.ask();
     if (has(s.events, event::range_test_ended)) CHECK(s.values["lr"] == 1e-3);
@@ -253,7 +238,7 @@ TEST_CASE("where nothing makes the metric fall, the start is kept") {
 TEST_CASE("NaN, infinity and failures end a sweep, and are never landed on") {
   for (int kind = 0; kind < 3; ++kind) {
     noisy_quadratic training(3);
-    auto tuner = constant(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
+    auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
     bool landed = false;
     double failed_at = 0.0;
     for (int step = 0; step < 300 && !landed; ++step) {
@@ -277,8 +262,8 @@ TEST_CASE("NaN, infinity and failures end a sweep, and are never landed on") {
 TEST_CASE("a scaled and shifted metric lands on the same value") {
   noisy_quadratic plain(4);
   noisy_quadratic scaled(4);
-  auto first = constant(space().center()) | range_test({.horizon = 4000});
-  auto second = constant(space().center()) | range_test({.horizon = 4000});
+  auto first = following(space().center()) | range_test({.horizon = 4000});
+  auto second = following(space().center()) | range_test({.horizon = 4000});
   CHECK(run(first, plain, 150).landed == run(second, scaled, 150, 1024.0, -4096.0).landed);
 }
 
@@ -288,10 +273,10 @@ TEST_CASE("a range test refuses what cannot be swept") {
   CHECK_THROWS_AS(range_test({.back_off = 2.0, .least_back_off = 3.0}), invalid_option);
   CHECK_THROWS_AS(range_test({.least_steps = 2}), invalid_option);
   search_space const linear{real{"lr", 0.0, 1.0}};
-  auto tuner = constant(linear.center()) | range_test({.horizon = 4000});
+  auto tuner = following(linear.center()) | range_test({.horizon = 4000});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
   search_space const other{real{"dropout", 0.0, 1.0}};
-  auto fine = constant(other.center()) | range_test({.horizon = 4000});
+  auto fine = following(other.center()) | range_test({.horizon = 4000});
   CHECK(fine.ask().state == training_state::keep);
 }
 
@@ -316,19 +301,106 @@ TEST_CASE("a short run begins higher than a long one, and first goes back to wha
 
 TEST_CASE("what proves itself is left alone, and its saved state is dropped") {
   noisy_quadratic training(8);
-  auto tuner = constant(space().center()) | range_test({.horizon = 4000});
+  auto tuner = following(space().center()) | range_test({.horizon = 4000});
   trained const result = run(tuner, training, 1000);
   bool dropped = false;
   for (suggestion const& s : result.all) {
     CHECK_FALSE(has(s.events, event::backed_off));
-    dropped = dropped || has(s.state, training_state::drop_trial);
+    dropped = dropped || has(s.state, training_state::drop_origin);
   }
   CHECK(dropped);
 }
 
+namespace {
+
+struct learner {
+  double learned = 0.0;
+  int high = 0;  // steps at high rates
+};
+struct short_run {
+  std::vector<suggestion> all;
+  std::vector<double> landed;
+  double lost = 0.0;
+  bool kept_copies = false;
+};
+template <class Metric>
+short_run run_short(Metric metric, std::size_t horizon, course* log = nullptr) {
+  short_run result;
+  trainee<learner> training{};
+  auto tuner = following(space().at({{"lr", 1e-3}}), log) | range_test({.horizon = horizon});
+  for (std::size_t step = 0; step < horizon; ++step) {
+    suggestion const& s = tuner.ask();
+    result.all.push_back(s);
+    training.carry_out(s.state);
+    if (has(s.events, event::range_test_ended | event::backed_off)) result.landed.push_back(s.values["lr"]);
+    training.progress += 1.0;
+    double const noise = 0.01 * static_cast<double>((step * 7919) % 11) / 11.0;
+    tuner.tell({.metric = metric(training.now, s.values["lr"]) + noise, .restorable = true});
+  }
+  result.lost = static_cast<double>(horizon) - training.progress;
+  result.kept_copies = training.trial || training.origin;
+  return result;
+}
+
+/// What has been learned grows with the rate up to a value that serves best.
+auto learning(double best) {
+  return [best](learner& now, double rate) {
+    now.learned += std::min(rate / best, best / rate);
+    return 2.0 - std::tanh(now.learned);
+  };
+}
+/// The same, but rates above `high` undo all of it after so many steps.
+auto forgetting(double high, int after) {
+  return [high, after, learn = learning(1.0)](learner& now, double rate) {
+    if (rate > high && now.high++ >= after) now.learned = -1.0;
+    return learn(now, rate);
+  };
+}
+
+}  // namespace
+
+TEST_CASE("a short run goes on with a pilot of a higher value where that does as well, and knows what it cost") {
+  course log;
+  short_run const result = run_short(learning(1.0), 1000, &log);
+  REQUIRE(result.landed.size() == 2);
+  CHECK(result.landed[1] >= 2.0 * result.landed[0]);
+  CHECK_FALSE(result.kept_copies);
+  CHECK(result.lost <= 0.11 * 1000.0 + 35.0);
+  double all = 0.0;
+  for (double const steps : log.steps) all += steps;
+  CHECK(all == 1000.0);
+}
+
+TEST_CASE("a pilot that does worse is undone, and training goes on where it was") {
+  double const found = run_short(learning(1.0), 1000).landed.front();
+  short_run const result = run_short(forgetting(1.5 * found, 20), 1000);
+  REQUIRE(result.landed.size() == 2);
+  CHECK(result.landed[0] == found);
+  CHECK(result.landed[1] == found);
+  CHECK(result.lost < 100.0);
+  CHECK_FALSE(result.kept_copies);
+}
+
+TEST_CASE("what a pilot promised has to hold, else the run goes back to where it was before") {
+  double const found = run_short(learning(1.0), 1000).landed.front();
+  short_run const result = run_short(forgetting(1.5 * found, 40), 1000);
+  REQUIRE(result.landed.size() == 3);
+  CHECK(result.landed[0] == found);
+  CHECK(result.landed[1] > 1.5 * found);
+  CHECK(result.landed[2] == found);
+  CHECK_FALSE(result.kept_copies);
+}
+
+TEST_CASE("runs that can afford branches, and runs too short to tell values apart, have no pilots") {
+  for (std::size_t const horizon : {250U, 2500U}) {
+    short_run const result = run_short(learning(1.0), horizon);
+    CHECK(result.landed.size() == 1);
+  }
+}
+
 TEST_CASE("a step after the sweep allocates nothing") {
   noisy_quadratic training(6);
-  auto tuner = constant(space().center()) | range_test({.horizon = 4000});
+  auto tuner = following(space().center()) | range_test({.horizon = 4000});
   run(tuner, training, 200);
   support::allocation_count count;
   for (int step = 0; step < 100; ++step) {

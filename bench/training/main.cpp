@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataset.hpp"
@@ -34,7 +35,7 @@ struct flags {
   std::filesystem::path images = "/usr/share/datasets/fashion-mnist";
   std::filesystem::path text = "/usr/share/common-licenses";
   std::filesystem::path file;
-  std::vector<std::string> only, methods;
+  std::vector<std::string> only, problems, optimizers, methods;
   std::vector<double> starts;
   std::size_t jobs = 2;
   int threads = 1;
@@ -50,13 +51,19 @@ struct library {
   dataset const& of(job const& what) const { return what.reads_text() ? text.value() : images.value(); }
 };
 
+bool chosen_among(std::vector<std::string> const& names, std::string_view name) {
+  return names.empty() || std::ranges::find(names, name) != names.end();
+}
+
 std::vector<job> wanted(flags const& chosen, results const& have) {
   std::vector<job> todo;
   std::set<std::string> seen;
   for (auto const& s : suites(chosen.options)) {
-    if (!chosen.only.empty() && std::ranges::find(chosen.only, s.name) == chosen.only.end()) continue;
+    if (!chosen_among(chosen.only, s.name)) continue;
     for (auto const& what : s.jobs) {
-      if (!chosen.methods.empty() && std::ranges::find(chosen.methods, what.method) == chosen.methods.end()) continue;
+      if (!chosen_among(chosen.problems, what.problem) || !chosen_among(chosen.optimizers, what.optimizer) ||
+          !chosen_among(chosen.methods, what.method))
+        continue;
       if (!chosen.starts.empty() && std::ranges::none_of(chosen.starts, [&](double start) {
             return std::abs(start - what.start_lr) <= 1e-6 * start;
           }))
@@ -120,6 +127,8 @@ int bench(int argc, char** argv) {
   for (auto const& s : suites()) names += std::format("{}{}", names.empty() ? "" : ", ", s.name);
   app.add_flag("--quick", chosen.options.quick, "a small part of everything, in five minutes on two cores");
   app.add_option("--only", chosen.only, "suites: " + names)->delimiter(',');
+  app.add_option("--problem", chosen.problems, "only runs of these models")->delimiter(',');
+  app.add_option("--optimizer", chosen.optimizers, "only runs of these optimizers")->delimiter(',');
   app.add_option("--method", chosen.methods, "only runs of these methods")->delimiter(',');
   app.add_option("--start", chosen.starts, "only runs from these learning rates")->delimiter(',');
   app.add_option("--seeds", chosen.options.seeds, "seeds of every run; 0: as each suite has them");

@@ -18,7 +18,7 @@ namespace training {
 
 namespace {
 
-class mlp final : public network {
+class mlp : public network {
  public:
   explicit mlp(std::int64_t classes)
       : hidden_(register_module("hidden", torch::nn::Linear(784, 128))),
@@ -32,6 +32,15 @@ class mlp final : public network {
 
  private:
   torch::nn::Linear hidden_, output_;
+};
+
+class squared_error final : public mlp {
+ public:
+  using mlp::mlp;
+
+  at::Tensor loss(at::Tensor const& outputs, at::Tensor const& targets) const override {
+    return at::mse_loss(outputs, at::one_hot(targets, outputs.size(1)).to(outputs.dtype()));
+  }
 };
 
 class cnn final : public network {
@@ -150,6 +159,10 @@ class transformer final : public network {
 
 }  // namespace
 
+at::Tensor network::loss(at::Tensor const& logits, at::Tensor const& targets) const {
+  return at::cross_entropy_loss(logits, targets);
+}
+
 std::shared_ptr<network> make_network(std::string_view kind, std::int64_t classes) {
   if (kind == "mlp") return std::make_shared<mlp>(classes);
   if (kind == "cnn") return std::make_shared<cnn>(classes);
@@ -157,6 +170,7 @@ std::shared_ptr<network> make_network(std::string_view kind, std::int64_t classe
   if (kind == "linear") return std::make_shared<linear>(classes);
   if (kind == "batch_norm") return std::make_shared<normalised>(classes);
   if (kind == "deep_tanh") return std::make_shared<deep_tanh>(classes);
+  if (kind == "squared_error") return std::make_shared<squared_error>(classes);
   if (kind == "transformer") return std::make_shared<transformer>(classes);
   throw std::invalid_argument("There is no model " + std::string(kind) + ".");
 }

@@ -8,7 +8,6 @@
 
 #include "normal.hpp"
 #include "synthetic.hpp"
-#include "undone_steps.hpp"
 
 import autotunenet;
 import training.ours_pipeline;
@@ -32,6 +31,7 @@ class sampled_quadratic {
       loss += 0.5 * h * away * away;
       x_[i] -= lr * h * away;
     }
+    ++kept_;
     return loss;
   }
 
@@ -42,29 +42,32 @@ class sampled_quadratic {
   }
 
   /// Carries out a suggestion's state, just before `step`.
-  void carry_out(training_state what, std::size_t step) {
+  void carry_out(training_state what) {
     auto const put_back = [&](slot const& from) {
       x_ = from.x;
-      undone_.undo(from.step, step);
+      kept_ = from.kept;
     };
     if (has(what, training_state::return_to_trial)) put_back(trial_);
     if (has(what, training_state::return_to_good)) put_back(good_);
     if (has(what, training_state::promote)) good_ = candidate_;
-    if (has(what, training_state::mark_candidate)) candidate_ = {x_, step};
-    if (has(what, training_state::mark_trial)) trial_ = {x_, step};
+    if (has(what, training_state::mark_candidate)) candidate_ = {x_, kept_};
+    if (has(what, training_state::mark_trial)) trial_ = {x_, kept_};
+    if (has(what, training_state::mark_origin)) origin_ = {x_, kept_};
+    if (has(what, training_state::return_to_origin)) put_back(origin_);
   }
-  std::size_t undone() const { return undone_.count(); }
+  /// Steps that led to the present state.
+  std::size_t kept() const { return kept_; }
 
  private:
   struct slot {
     std::vector<double> x = std::vector<double>(100, 10.0);
-    std::size_t step = 0;
+    std::size_t kept = 0;
   };
   static double curvature(std::size_t i) { return 1.0 / static_cast<double>(i + 1); }
 
   std::vector<double> x_ = slot{}.x;
-  slot trial_, candidate_, good_;
-  undone_steps undone_;
+  slot trial_, candidate_, good_, origin_;
+  std::size_t kept_ = 0;
   normal_stream noise_;
 };
 
@@ -80,7 +83,7 @@ record quadratic_ours(job const& what, std::size_t steps) {
     auto const asked = std::chrono::steady_clock::now();
     auto const& now = tuner.ask();
     in_controller += std::chrono::steady_clock::now() - asked;
-    model.carry_out(now.state, t);
+    model.carry_out(now.state);
     if (has(now.events, event::rolled_back | event::backed_off)) ++out.rollbacks;
     double const lr = now.values[0], loss = model.step(lr);
     if ((t + 1) % (steps / 10) == 0)
@@ -97,7 +100,7 @@ record quadratic_ours(job const& what, std::size_t steps) {
   out.best_val_loss = out.final_val_loss;
   for (auto const& m : out.history) out.best_val_loss = std::min(out.best_val_loss, m.val_loss);
   out.diverged = !(out.final_val_loss < 260.0);
-  out.extra_work_fraction = static_cast<double>(model.undone()) / static_cast<double>(steps);
+  out.extra_work_fraction = static_cast<double>(steps - model.kept()) / static_cast<double>(steps);
   out.controller_seconds = std::chrono::duration<double>(in_controller).count();
   return out;
 }

@@ -45,7 +45,7 @@ score evaluate(network& model, part const& on) {
     auto const to = std::min<std::int64_t>(from + 1000, on.inputs.size(0));
     auto const targets = on.targets.slice(0, from, to).flatten();
     auto const logits = model.forward(on.inputs.slice(0, from, to));
-    loss += at::cross_entropy_loss(logits, targets).item<double>() * static_cast<double>(targets.numel());
+    loss += model.loss(logits, targets).item<double>() * static_cast<double>(targets.numel());
     right += at::sum(logits.argmax(1) == targets).item<double>();
     count += static_cast<double>(targets.numel());
   }
@@ -166,7 +166,7 @@ class session {
     auto const targets = now_.train.targets.index_select(0, index).flatten();
     model_->dropout = std::max(dropout_, now_.dropout);
     optimizer_->zero_grad();
-    auto loss = at::cross_entropy_loss(model_->forward(inputs), targets);
+    auto loss = model_->loss(model_->forward(inputs), targets);
     if (now_.loss_noise > 0.0)
       loss = loss * std::exp(now_.loss_noise * noise_.next() - 0.5 * now_.loss_noise * now_.loss_noise);
     loss.backward();

@@ -172,7 +172,7 @@ suite unfamiliar(bool quick, std::size_t seeds) {
     char const* optimizer;
     double lowest_peak;
   } const optimizers[] = {{"adamw", 1e-4}, {"rmsprop", 1e-4}, {"adagrad", 3e-4}, {"nesterov", 3e-3}, {"sgd", 3e-3}};
-  for (auto const* problem : {"batch_norm", "deep_tanh", "linear", "transformer"})
+  for (auto const* problem : {"batch_norm", "deep_tanh", "linear", "squared_error", "transformer"})
     for (auto const& [optimizer, lowest_peak] : optimizers) {
       if (quick && (std::string_view(problem) == "transformer" || std::string_view(optimizer) != "adamw")) continue;
       job base{.problem = problem, .optimizer = optimizer, .epochs = 5};

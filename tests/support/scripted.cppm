@@ -50,6 +50,26 @@ inline suggestions steady(configuration values, log* told = nullptr) {
   return scripted(std::move(values), [](suggestion& next) { next.why = reason::exploit; }, told);
 }
 
+/// What `following` was told: the first value that ran, steps, and whether it was moved there.
+struct course {
+  std::vector<double> applied, steps;
+  std::vector<bool> relocated;
+};
+
+/// A tuner that suggests what ran last.
+inline suggestions following(configuration start, course* told = nullptr) {
+  suggestion next{.values = std::move(start)};
+  for (;;) {
+    ++next.number;
+    observation const& seen = co_yield next;
+    if (!seen.applied.empty()) next.values.assign(seen.applied);
+    if (!told) continue;
+    told->applied.push_back(next.values[0]);
+    told->steps.push_back(seen.steps);
+    told->relocated.push_back(seen.relocated);
+  }
+}
+
 /// Tells each metric in turn, and collects the suggestions: `result[i]` is what ran when `metrics[i]` was seen, and one
 /// more follows.
 inline std::vector<suggestion> run(suggestions& tuner, std::vector<double> const& metrics, bool restorable = false) {
