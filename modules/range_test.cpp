@@ -12,7 +12,9 @@ module;
 #include <utility>
 #include <vector>
 
+#include "pilots.hpp"
 #include "range_curve.hpp"
+#include "recent_level.hpp"
 
 module autotunenet;
 
@@ -24,28 +26,18 @@ namespace {
 
 // Where the lowest metric comes late, the value that made most of it is the safer guide.
 constexpr double most_of_the_fall = 2.0 / 3.0;
-// Of the smoothed metric that has to prove the value, per metric.
-constexpr double kept = 0.9;
 // A step down that is smaller than this would change little.
 constexpr double clearly = 1.1;
 // Of the sweep's fall, what a run has to make to have proven itself.
 constexpr double proven_part = 0.5;
-// The values of pilots: upwards step by step, and where that is no good, and the sweep diverged close by while the run has
-// made little more than the sweep's fall, once far down.
+// The values of pilots: upwards step by step, and where that is no good while the sweep diverged close by and the run
+// has made little more than the sweep's fall, once far down.
 constexpr double step_up = 2.0;
 constexpr double step_down = 0.25;
 constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
-// Of the fall, what a pilot may lack if its value is the higher one, which loses at first and gains by annealing later
-// (Wu et al. 2018), and what it has to gain if its value is the lower one.
-constexpr double may_lack = 0.03;
-constexpr double has_to_gain = 0.05;
-// Of the run's fall after half the time, what a pilot upwards has to have made to be worth the other half.
-constexpr double worth_while = 0.5;
 // Of the horizon, what the sweep and all pilots but the first may take together.
 constexpr double pilots_budget = 0.11;
-// The metrics from which a pilot can be told from its noise.
-constexpr std::size_t least_pilot = 16;
 
 struct range_tested {
   enum class phase : std::uint8_t { first, sweep, landing, proving, pilot, through };
@@ -64,19 +56,11 @@ struct range_tested {
   double landing_value = 0.0;
   double safe_value = 0.0;  // where a long run would land
   double trunk = 0.0;       // training steps since the last landing
-  double level = 0.0;       // the metric, smoothed, and the weight of what went into it
-  double level_weight = 0.0;
+  recent_level level{};
   std::size_t restarted = 0;
-
-  std::size_t pilot_steps = pilot_length(options);  // 0: none, or no more
-  std::size_t piloted = 0;                          // of those, what the running pilot has had
-  double pilot_value = 0.0;
-  double undone = 0.0;      // training steps of the sweep and of pilots that led nowhere, so far
-  double left_value = 0.0;  // where the run is while a pilot runs, or was before it went on with one; 0: nowhere
-  double left_fall = 0.0;   // and how far the metric had fallen there
-  double half_fall = 0.0;   // and after half of the pilot's length
-  double left_level = 0.0;
-  double left_weight = 0.0;
+  pilots others{pilot_length(options)};
+  double undone = 0.0;  // training steps of the sweep and of pilots, so far
+  bool left = false;    // the run has gone on with a pilot, and can return
 
   training_state extra_state = training_state::keep;
   suggestion out{};
@@ -192,143 +176,136 @@ struct range_tested {
   void prove(observation const& seen, suggestions& inner) {
     trunk += seen.steps;
     learn(seen);
+    if (seen.bad()) others.end();
     pass(seen, inner);
-    if (level_weight == 0.0) return;
-    if (2.0 * trunk <= static_cast<double>(pilot_steps)) half_fall = fallen();
-    if (pilot_steps > 0 && trunk >= static_cast<double>(pilot_steps)) return start_pilots(inner);
+    if (!level.known()) return;
+    others.follow(trunk, fallen());
+    if (others.length() > 0 && trunk >= static_cast<double>(others.length())) return start_pilots(inner);
     if (trunk < options.proof * static_cast<double>(options.horizon)) return;
     trunk = 0.0;
-    if (left_value > 0.0 && fallen() < left_fall - may_lack * fall_unit()) return return_to_left(inner);
+    if (left && others.regretted(fallen(), fall_unit())) return return_to_left(inner);
     if (fallen() < proven_part * curve.fall()) return begin_again(inner);
     now = phase::through;
     extra_state = training_state::drop_trial | training_state::drop_origin;
   }
 
   void learn(observation const& seen) noexcept {
-    if (!seen.usable()) return;
-    level = kept * level + (1.0 - kept) * seen.metric;
-    level_weight = kept * level_weight + (1.0 - kept);
+    if (seen.usable()) level.add(seen.metric);
   }
-  double fallen() const noexcept { return curve.start_level() - level / level_weight; }
+  double fallen() const noexcept { return curve.start_level() - level.mean(); }
 
   void begin_again(suggestions& inner) {
-    landing_value = landing_value > clearly * safe_value ? safe_value : landing_value / 4.0;
+    double const back = landing_value > clearly * safe_value ? safe_value : landing_value / 4.0;
     ++restarted;
-    pilot_steps = 0;
-    land_again(inner, training_state::return_to_origin);
+    land_again(back, training_state::return_to_origin | training_state::drop_trial, inner);
   }
 
-  // What looked level at first was not.
+  // What looked as good at first was not.
   void return_to_left(suggestions& inner) {
-    landing_value = std::exchange(left_value, 0.0);
     restarted = options.restarts;
-    land_again(inner, training_state::return_to_trial);
+    land_again(others.compared_value(), training_state::return_to_trial | training_state::drop_trial, inner);
   }
 
-  void land_again(suggestions& inner, training_state back) {
-    level = level_weight = spent = 0.0;
-    now = phase::landing;
-    out.values = inner.ask().values;
-    out.values.assign(axis, landing_value);
+  void land_again(double there, training_state back, suggestions& inner) {
+    level = {};
+    spent = 0.0;
+    left = false;
+    others.end();
+    land_at(there, inner);
     out.why = reason::back_off;
     out.events = event::backed_off;
     out.state = back;
-    if (restarted == options.restarts) out.state |= training_state::drop_trial | training_state::drop_origin;
+    if (restarted == options.restarts) out.state |= training_state::drop_origin;
   }
 
+  void land_at(double there, suggestions& inner) {
+    now = phase::landing;
+    landing_value = there;
+    out.values = inner.ask().values;
+    out.values.assign(axis, there);
+    out.why = reason::start;
+    out.events = event::range_test_ended;
+  }
+
+  // A run that can afford branches corrects its value by those.
   static std::size_t pilot_length(range_test_options const& options) noexcept {
     if (options.horizon >= options.long_run) return 0;
-    auto const length = static_cast<std::size_t>(options.pilot * static_cast<double>(options.horizon));
-    return length < least_pilot ? 0 : length;
+    return static_cast<std::size_t>(options.pilot * static_cast<double>(options.horizon));
   }
 
   void start_pilots(suggestions& inner) {
     // What has not trained yet has nothing to compare with, and is still to be proven.
-    if (inner.poll() == nullptr || fallen() < proven_part * curve.fall()) {
-      pilot_steps = 0;
-      return;
-    }
+    if (inner.poll() == nullptr || fallen() < proven_part * curve.fall()) return others.end();
     out.events = event::range_test_began;
     out.state = training_state::keep;
-    leave(landing_value);
+    compare_with(landing_value);
     start_pilot(step_up);
   }
 
-  // Where the run is now is what the next pilot is compared with, and what is gone back to.
-  void leave(double value) {
-    left_value = value;
-    left_fall = fallen();
-    left_level = level;
-    left_weight = level_weight;
+  void compare_with(double value) {
+    others.compare_with(value, level, fallen());
     out.state |= training_state::mark_trial;
   }
 
   void start_pilot(double multiple) {
     now = phase::pilot;
-    piloted = 0;
-    level = level_weight = 0.0;
+    level = {};
     out.why = reason::range_test;
     out.state |= training_state::return_to_origin;
-    out.values.assign(axis, multiple * left_value);
-    pilot_value = out.values[axis];
+    out.values.assign(axis, multiple * others.compared_value());
+    others.begin(out.values[axis]);
   }
 
-  double fall_unit() const noexcept { return std::max(left_fall, curve.fall()); }
+  double fall_unit() const noexcept { return std::max(others.compared_fall(), curve.fall()); }
   bool affordable() const noexcept {
-    return undone + static_cast<double>(pilot_steps) <= pilots_budget * static_cast<double>(options.horizon);
+    return undone + static_cast<double>(others.length()) <= pilots_budget * static_cast<double>(options.horizon);
   }
 
   void follow_pilot(observation const& seen, suggestions& inner) {
     spent += seen.steps;
     undone += seen.steps;
     learn(seen);
-    ++piloted;
     out.events = event::none;
     out.state = training_state::keep;
-    bool const up = pilot_value > left_value;
-    bool const known = level_weight > 0.0;
-    bool const lags = piloted == pilot_steps / 2 && known && fallen() < (up ? worth_while : 1.0) * half_fall;
-    bool const failed = seen.bad() || lags;
-    if (!failed && piloted < pilot_steps) return;
-    if (!failed && known && fallen() > left_fall + (up ? -may_lack : has_to_gain) * fall_unit()) return win(up, inner);
-    bool const too_high = left_value == landing_value && curve.edge() < close_by * left_value && left_fall < little_more * curve.fall();
-    if (up && too_high && affordable()) return start_pilot(step_down);
-    leave_pilots(inner);
+    bool const failed = seen.bad() || !level.known();
+    switch (others.add(failed ? 0.0 : fallen(), failed, fall_unit())) {
+      case pilots::verdict::open:
+        return;
+      case pilots::verdict::better:
+        return go_on_with_pilot(inner);
+      case pilots::verdict::worse:
+        return others.rises() && too_high() && affordable() ? start_pilot(step_down) : leave_pilots(inner);
+    }
   }
 
-  void win(bool up, suggestions& inner) {
-    if (up && affordable()) {
-      leave(pilot_value);
-      start_pilot(step_up);
-      return;
+  bool too_high() const noexcept {
+    double const value = others.compared_value();
+    return value == landing_value && curve.edge() < close_by * value &&
+           others.compared_fall() < little_more * curve.fall();
+  }
+
+  void go_on_with_pilot(suggestions& inner) {
+    if (others.rises() && affordable()) {
+      compare_with(others.value());
+      return start_pilot(step_up);
     }
-    pilot_steps = 0;
-    land_at(pilot_value, inner);
+    others.end();
+    left = true;
+    land_at(others.value(), inner);
   }
 
   void leave_pilots(suggestions& inner) {
-    pilot_steps = 0;
-    level = left_level;
-    level_weight = left_weight;
-    land_at(std::exchange(left_value, 0.0), inner);
+    others.end();
+    level = others.compared_level();
+    land_at(others.compared_value(), inner);
     out.state |= training_state::return_to_trial | training_state::drop_trial;
-  }
-
-  void land_at(double there, suggestions& inner) {
-    landing_value = there;
-    now = phase::landing;
-    out.values = inner.ask().values;
-    out.values.assign(axis, landing_value);
-    out.why = reason::start;
-    out.events = event::range_test_ended;
   }
 
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
     a(curve)(taken)(spent)(previous)(inner_number);
-    a(found)(landing_value)(safe_value)(trunk)(level)(level_weight)(restarted);
-    a(pilot_steps)(piloted)(pilot_value)(undone)(left_value)(left_fall)(half_fall)(left_level)(left_weight);
+    a(found)(landing_value)(safe_value)(trunk)(level)(restarted)(others)(undone)(left);
     a(extra_state)(out);
   }
 

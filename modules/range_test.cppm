@@ -29,8 +29,8 @@ struct range_test_options {
   /// a quarter of the value.
   double proof = 0.07;
   std::size_t restarts = 2;
-  /// Runs shorter than `long_run` compare what was found with a quarter or four times of it: by this part of the horizon,
-  /// with as many training steps from the saved state.
+  /// Runs shorter than `long_run` compare what was found with pilots of other values, each of so many steps as this
+  /// part of the horizon, where that is 16 at least. 0: none.
   double pilot = 0.035;
 };
 
@@ -43,8 +43,17 @@ struct range_test_options {
 /// says that the trainer can restore its state, and is left out otherwise, as it is where metrics are
 /// `observation::coarse`. Suggestions of the sweep carry
 /// `reason::range_test`. Where no value of the sweep made the metric fall, the inner tuner's own start is kept.
-/// Where the horizon is known, what was found has to prove itself: see `range_test_options::proof`. A space without the
-/// parameter passes unchanged. Throws `invalid_option`.
+/// Where the horizon is known, what was found has to prove itself: see `range_test_options::proof`.
+///
+/// A pilot runs from the saved state too. One of twice the value is gone on with if its metric has fallen as far as the
+/// run's had in as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding short-horizon
+/// bias in stochastic meta-optimization"), so one that keeps up while it is higher serves the whole run better. The
+/// next is again twice as high, as long as sweep and pilots together take 11 % of the run at most. Where the first is
+/// no good, the sweep diverged close by, and the run has made little progress, a quarter of the value is tried, which
+/// has to be better. Otherwise the run goes on where it was. A pilot that is gone on with and falls behind by `proof`
+/// is undone.
+///
+/// A space without the parameter passes unchanged. Throws `invalid_option`.
 class range_test {
  public:
   explicit range_test(range_test_options options = {}, std::pmr::memory_resource* memory = nullptr);

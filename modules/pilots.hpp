@@ -1,0 +1,57 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "recent_level.hpp"
+
+namespace autotunenet {
+
+/// A run at one value, compared with pilots at others: as many steps each, from the same state. Falls are how far the
+/// recent metric is below the level at the start; `unit` is one to measure differences by.
+class pilots {
+ public:
+  enum class verdict : std::uint8_t { open, better, worse };
+
+  /// @param length metrics of a pilot; of fewer than can be told from their noise there are none
+  explicit pilots(std::size_t length) noexcept : length_(length < least ? 0 : length) {}
+
+  /// Metrics of a pilot; 0: none, or no more.
+  std::size_t length() const noexcept { return length_; }
+  void end() noexcept { length_ = 0; }
+
+  /// The run has fallen so far by so many steps.
+  void follow(double steps, double fall) noexcept {
+    if (2.0 * steps <= static_cast<double>(length_)) half_fall_ = fall;
+  }
+  /// The next pilots are compared with this one: where the run is, or what a pilot has come to.
+  void compare_with(double value, recent_level level, double fall) noexcept;
+  void begin(double value) noexcept;
+  /// A metric of the pilot; `failed` where there is none to go by.
+  verdict add(double fall, bool failed, double unit) noexcept;
+  /// Whether what was compared with still is the better one, when a pilot that was better has gone on.
+  bool regretted(double fall, double unit) const noexcept;
+
+  double value() const noexcept { return value_; }
+  double compared_value() const noexcept { return compared_value_; }
+  double compared_fall() const noexcept { return compared_fall_; }
+  recent_level const& compared_level() const noexcept { return compared_level_; }
+  bool rises() const noexcept { return value_ > compared_value_; }
+
+  template <class Archive>
+  void fields(Archive& a) {
+    a(length_)(taken_)(value_)(half_fall_)(compared_value_)(compared_fall_)(compared_level_);
+  }
+
+ private:
+  static constexpr std::size_t least = 16;
+
+  std::size_t length_;
+  std::size_t taken_ = 0;
+  double value_ = 0.0;
+  double half_fall_ = 0.0;  // of the run, after half of a pilot's length
+  double compared_value_ = 0.0;
+  double compared_fall_ = 0.0;
+  recent_level compared_level_;
+};
+
+}  // namespace autotunenet
