@@ -83,7 +83,8 @@ TEST_CASE("each branch leaves from the same state, and the state is back when th
 
 TEST_CASE("branches stay inside their budget and the bounds, fall to the lower bound, and move nothing else") {
   noisy_quadratic training(1);
-  auto tuner = following(space().at({{"lr", 0.2}, {"momentum", 0.7}})) | branch_test({.horizon = 4000, .budget = 0.077});
+  auto tuner =
+      following(space().at({{"lr", 0.2}, {"momentum", 0.7}})) | branch_test({.horizon = 4000, .budget = 0.077});
   trained const result = run(tuner, training, 4000);
   CHECK(result.returns >= 3);
   CHECK(result.extra <= 320);

@@ -226,6 +226,30 @@ TEST_CASE("every return of a run finds the state that was saved for it, and undo
   }
 }
 
+TEST_CASE("where the metric turns out to be that of epochs, one stage locates the rate, and no copy is left over") {
+  std::size_t const horizon = GENERATE(20U, 400U);
+  for (double const start : {1e-5, 0.3, 50.0}) {
+    support::trainee<support::noisy_quadratic> training{support::noisy_quadratic(3, 0.1)};
+    search_space const space{real{"lr", 1e-6, 1e2, scale::log}};
+    settings const chosen{.parameters = space, .tuning = {.seed = 3, .horizon = horizon}};
+    suggestions tuning = make_pipeline(chosen, space.at({{"lr", start}}));
+    int ends = 0;
+    for (std::size_t epoch = 0; epoch < horizon; ++epoch) {
+      suggestion const& now = tuning.ask();
+      training.carry_out(now.state);
+      if (has(now.events, event::range_test_ended)) ++ends;
+      double loss = 0.0;
+      for (int step = 0; step < 100; ++step) loss += training.now.step(now.values[0]) / 100.0;
+      tuning.tell({.metric = loss, .restorable = true, .coarse = true});
+    }
+    INFO("start " << start << ", " << horizon << " epochs");
+    CHECK(ends == 1);
+    CHECK_FALSE(training.origin);
+    CHECK_FALSE(training.trial);
+    CHECK(training.now.loss() < 0.1);
+  }
+}
+
 TEST_CASE("no step reads a clock") {
   support::clock_reads const before;
   (void)std::chrono::steady_clock::now();

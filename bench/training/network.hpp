@@ -21,8 +21,8 @@ class network : public torch::nn::Module {
 };
 
 /// Of images: "mlp" (784-128-10), "cnn" (two small convolutions, 28 by 28 pixels), "linear" (softmax regression),
-/// "batch_norm" (mlp with it), "deep_tanh" (five layers of 100), "squared_error" (mlp, trained towards one-hot targets); of characters: "gru", "transformer" (two layers).
-/// The caller seeds LibTorch. Throws std::invalid_argument.
+/// "batch_norm" (mlp with it), "deep_tanh" (five layers of 100), "squared_error" (mlp, trained towards one-hot
+/// targets); of characters: "gru", "transformer" (two layers). The caller seeds LibTorch. Throws std::invalid_argument.
 std::shared_ptr<network> make_network(std::string_view kind, std::int64_t classes);
 
 }  // namespace training
