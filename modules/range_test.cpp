@@ -36,8 +36,8 @@ constexpr double step_up = 2.0;
 constexpr double step_down = 0.25;
 constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
-// Of the horizon, what the sweep and all pilots but the first may take together.
-constexpr double pilots_budget = 0.11;
+// Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
+constexpr double pilots_budget = 0.1;
 
 struct range_tested {
   enum class phase : std::uint8_t { first, sweep, landing, proving, pilot, through };
@@ -274,7 +274,7 @@ struct range_tested {
       case pilots::verdict::better:
         return go_on_with_pilot(inner);
       case pilots::verdict::worse:
-        return others.rises() && too_high() && affordable() ? start_pilot(step_down) : leave_pilots(inner);
+        return others.rises() && too_high() ? start_pilot(step_down) : leave_pilots(inner);
     }
   }
 
