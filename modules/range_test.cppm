@@ -47,11 +47,11 @@ struct range_test_options {
 ///
 /// A pilot runs from the saved state too. One of twice the value is gone on with if its metric has fallen as far as the
 /// run's had in as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding short-horizon
-/// bias in stochastic meta-optimization"), so one that keeps up while it is higher mostly serves the whole run better. The
-/// next is again twice as high, as long as sweep and pilots together take a tenth of the run at most. Where the first is
-/// no good, the sweep diverged close by, and the run has made little progress, a quarter of the value is tried, which
-/// has to be better. Otherwise the run goes on where it was. A pilot that is gone on with and falls behind by `proof`
-/// is undone.
+/// bias in stochastic meta-optimization"), so one that keeps up while it is higher mostly serves the whole run better.
+/// The next is again twice as high, as long as sweep and pilots together take a tenth of the run at most. Where the
+/// first is no good, the sweep diverged close by, and the run has made little progress, a quarter of the value is
+/// tried, which has to be better. Otherwise the run goes on where it was. A pilot that is gone on with and falls behind
+/// by `proof` is undone.
 ///
 /// A space without the parameter passes unchanged. Throws `invalid_option`.
 class range_test {
