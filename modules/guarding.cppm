@@ -162,6 +162,7 @@ void guarding::follow(suggestion const& wanted) {
 
 void guarding::end_trial(suggestion const& wanted) {
   follow(wanted);
+  if (wanted.why == reason::hold) return test.interrupt();  // it goes on where it was: what was known still holds
   test.begin_afresh();
   care.begin_afresh();
   direction = {};

@@ -298,6 +298,7 @@ struct range_tested {
     others.end();
     level = others.compared_level();
     land_at(others.compared_value(), inner);
+    out.why = reason::hold;
     out.state |= training_state::return_to_trial | training_state::drop_trial;
   }
 

@@ -13,7 +13,7 @@ enum class reason : std::uint8_t {
   explore,     ///< to learn
   exploit,     ///< believed to be best
   anneal,      ///< moved by a schedule
-  hold,        ///< nothing is due
+  hold,        ///< nothing is due, or a trial led nowhere and training goes on where it was
   rollback,    ///< training suffered: the last good configuration again
   cooldown,    ///< held after a rollback
   back_off,    ///< training suffered and nothing good is known, or the good no longer helps: towards safety

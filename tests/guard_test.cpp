@@ -846,3 +846,25 @@ TEST_CASE("an empty configuration is refused by the guard") {
   auto tuner = steady({}) | guard();
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
+
+TEST_CASE("after a trial that led nowhere, what the guard knew of the metric still holds") {
+  for (reason const end : {reason::hold, reason::start}) {
+    auto tuner = scripted(start(),
+                          [&](suggestion& next) {
+                            next.why = next.number >= 40 && next.number < 45 ? reason::range_test
+                                       : next.number == 45                   ? end
+                                                                             : reason::exploit;
+                            if (next.number == 40) next.state = training_state::mark_trial;
+                            if (next.number == 45)
+                              next.state = training_state::return_to_trial | training_state::drop_trial;
+                          }) |
+                 guard({.warm_up = 0});
+    // Much worse from the end of the trial on.
+    bool noticed = false;
+    for (int step = 1; step < 60; ++step) {
+      noticed = has(tuner.ask().events, event::regressed) || noticed;
+      tuner.tell({.metric = step < 45 ? 1.0 : 3.0, .restorable = true});
+    }
+    CHECK(noticed == (end == reason::hold));
+  }
+}

@@ -52,9 +52,9 @@ trained run(suggestions& tuner, noisy_quadratic& training, std::size_t most, dou
   return result;
 }
 
-/// A run of its own, not much longer than its sweep.
+/// A run of its own, not much longer than its sweep, and without pilots.
 trained sweep(noisy_quadratic training, configuration start, std::size_t horizon) {
-  auto tuner = following(std::move(start)) | range_test({.horizon = horizon});
+  auto tuner = following(std::move(start)) | range_test({.horizon = horizon, .pilot = 0.0});
   return run(tuner, training, 110);
 }
 
@@ -375,6 +375,9 @@ TEST_CASE("a pilot that does worse is undone, and training goes on where it was"
   double const found = run_short(learning(1.0), 1000).landed.front();
   short_run const result = run_short(forgetting(1.5 * found, 20), 1000);
   REQUIRE(result.landed.size() == 2);
+  CHECK(std::ranges::any_of(result.all, [](suggestion const& s) {
+    return s.why == reason::hold && has(s.state, training_state::return_to_trial);
+  }));
   CHECK(result.landed[0] == found);
   CHECK(result.landed[1] == found);
   CHECK(result.lost < 100.0);
