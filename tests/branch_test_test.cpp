@@ -180,3 +180,23 @@ TEST_CASE("a step of a branch allocates nothing") {
   }
   CHECK(count.since() == 0);
 }
+
+TEST_CASE(
+    "where training goes on well and no branch is too far, the highest it is; where it never began, nothing moves") {
+  for (bool const trains : {true, false}) {
+    double const start = 0.01;
+    auto tuner = following(space().at({{"lr", start}})) | branch_test({.horizon = 4000});
+    double landed = 0.0;
+    for (int step = 0; step < 1000; ++step) {
+      suggestion const& s = tuner.ask();
+      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+      double const noise = 0.02 * static_cast<double>((step * 7919) % 11) / 11.0;
+      double const level = trains ? 1.0 / (1.0 + 0.1 * std::min(step, 300)) : 1.0 - (step < 300 ? 0.0 : 1e-3);
+      tuner.tell({.metric = level + noise, .restorable = true});
+    }
+    if (trains)
+      CHECK_THAT(landed, WithinRel(0.8 * 16.0 * start));
+    else
+      CHECK((landed == 0.0 || landed == start));
+  }
+}
