@@ -26,7 +26,7 @@ namespace {
 
 // Where the lowest metric comes late, the value that made most of it is the safer guide.
 constexpr double most_of_the_fall = 2.0 / 3.0;
-// A step down that is smaller than this would change little.
+// A step that is smaller than this would change little.
 constexpr double clearly = 1.1;
 // Of the sweep's fall, what a run has to make to have proven itself.
 constexpr double proven_part = 0.5;
@@ -235,7 +235,8 @@ struct range_tested {
 
   void start_pilots(suggestions& inner) {
     // What has not trained yet has nothing to compare with, and is still to be proven.
-    if (inner.poll() == nullptr || fallen() < proven_part * curve.fall()) return others.end();
+    bool const nothing_yet = fallen() < proven_part * curve.fall();
+    if (inner.poll() == nullptr || nothing_yet || !room_above(landing_value)) return others.end();
     out.events = event::range_test_began;
     out.state = training_state::keep;
     compare_with(landing_value);
@@ -257,6 +258,7 @@ struct range_tested {
   }
 
   double fall_unit() const noexcept { return std::max(others.compared_fall(), curve.fall()); }
+  bool room_above(double value) const noexcept { return out.values.space().from_unit(axis, 1.0) > clearly * value; }
   bool affordable() const noexcept {
     return undone + static_cast<double>(others.length()) <= pilots_budget * static_cast<double>(options.horizon);
   }
@@ -285,7 +287,7 @@ struct range_tested {
   }
 
   void go_on_with_pilot(suggestions& inner) {
-    if (others.rises() && affordable()) {
+    if (others.rises() && room_above(others.value()) && affordable()) {
       compare_with(others.value());
       return start_pilot(step_up);
     }

@@ -394,6 +394,15 @@ TEST_CASE("what a pilot promised has to hold, else the run goes back to where it
   CHECK_FALSE(result.kept_copies);
 }
 
+TEST_CASE("a run that has landed next to its upper bound has no pilot above it") {
+  noisy_quadratic training(2);
+  search_space const low{real{"lr", 1e-6, 0.05, scale::log}};
+  auto tuner = following(low.center()) | range_test({.horizon = 1000});
+  trained const result = run(tuner, training, 1000);
+  CHECK(result.landed > 0.04);
+  CHECK(result.extra <= 61);
+}
+
 TEST_CASE("runs that can afford branches, and runs too short to tell values apart, have no pilots") {
   for (std::size_t const horizon : {250U, 2500U}) {
     short_run const result = run_short(learning(1.0), horizon);
