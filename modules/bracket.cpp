@@ -70,7 +70,7 @@ struct bracketed {
   int no_better = 0;
 
   std::uint64_t inner_number = 0;
-  training_state inner_state = training_state::keep;  // of the first suggestion
+  bool shares_origin = false;  // with a stage inside, which drops it where this one does not search
   training_state extra_state = training_state::keep;
   suggestion out{};
 
@@ -94,7 +94,8 @@ struct bracketed {
     out.values = wanted.values;
     out.why = wanted.why;
     out.events = wanted.events;
-    out.state = inner_state = wanted.state;
+    out.state = wanted.state;
+    shares_origin = has(wanted.state, training_state::mark_origin);
     auto const index = log_axis(wanted.values.space(), options.parameter, "bracket");
     if (!index) {
       now = phase::through;
@@ -110,7 +111,7 @@ struct bracketed {
       case phase::first:
         if (!seen.restorable || !(seen.coarse || options.always)) {
           now = phase::through;
-          if (!has(inner_state, training_state::mark_origin)) extra_state = training_state::drop_origin;
+          if (!shares_origin) extra_state = training_state::drop_origin;
           return pass(seen, inner);
         }
         return follow(seen, inner);
@@ -336,7 +337,7 @@ struct bracketed {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
     a(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
-    a(better)(no_better)(inner_number)(inner_state)(extra_state)(out);
+    a(better)(no_better)(inner_number)(shares_origin)(extra_state)(out);
   }
 };
 

@@ -17,17 +17,16 @@ constexpr double rounding = std::numeric_limits<float>::epsilon();
 }  // namespace
 
 range_curve::range_curve(std::size_t steps)
-    : memory_(std::exp(-1.0 / (0.02 * static_cast<double>(steps) + 0.5))),
-      settle_(std::max<std::size_t>(6, steps / 8)),
+    : settle_(std::max<std::size_t>(6, steps / 8)),
+      average_(std::exp(-1.0 / (0.02 * static_cast<double>(steps) + 0.5))),
       best_(std::numeric_limits<double>::infinity()) {
   values_.reserve(steps);
   smoothed_.reserve(steps);
 }
 
 void range_curve::add(double value, double metric) {
-  average_ = memory_ * average_ + (1.0 - memory_) * metric;
-  weight_ = memory_ * weight_ + (1.0 - memory_);
-  double const smoothed = average_ / weight_;
+  average_.add(metric);
+  double const smoothed = average_.mean();
   values_.push_back(value);
   smoothed_.push_back(smoothed);
 
@@ -58,7 +57,7 @@ double range_curve::tolerance() const noexcept {
 std::optional<double> range_curve::lowest() const noexcept {
   // The error of the smoothed metric and of the level it is compared with.
   double const error =
-      start_.noise() * std::sqrt((1.0 - memory_) / (1.0 + memory_) + 1.0 / std::max(start_.count, 1.0));
+      start_.noise() * std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()) + 1.0 / std::max(start_.count, 1.0));
   if (!(gained() > 4.0 * error + rounding * std::abs(start_.mean))) return std::nullopt;
   return best_value_;
 }

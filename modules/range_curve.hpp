@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "recent_level.hpp"
+
 namespace autotunenet {
 
 /// The metric along a sweep of rising values, smoothed, and what it says about where the parameter works. All decisions
@@ -34,7 +36,7 @@ class range_curve {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(values_)(smoothed_)(average_)(weight_)(start_)(best_)(best_value_)(over_before_)(diverged_);
+    a(values_)(smoothed_)(average_)(start_)(best_)(best_value_)(over_before_)(diverged_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
     if (smoothed_.size() != values_.size() || (found && values_.empty())) a.refuse("holds half a curve");
   }
@@ -67,12 +69,10 @@ class range_curve {
   bool flat() const noexcept { return gained() <= 1.5 * start_.most_noise(); }
   double tolerance() const noexcept;
 
-  double memory_;       // of the exponential average, per metric
   std::size_t settle_;  // metrics that always belong to the level at the start
   std::vector<double> values_;
   std::vector<double> smoothed_;
-  double average_ = 0.0;
-  double weight_ = 0.0;
+  recent_level average_;
   level start_;
   double best_;
   double best_value_ = 0.0;

@@ -142,21 +142,22 @@ struct range_tested {
   void finish(suggestions& inner) {
     undone = spent;
     found = curve.lowest().has_value();
-    now = found ? phase::landing : phase::through;
-    if (!found && !skip(inner)) return;
-    out.values = inner.ask().values;
     if (found) {
       safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
-      landing_value = std::min(safe_value * raise(), curve.edge() / options.least_back_off);
-      out.values.assign(axis, landing_value);
+      double const there = std::min(safe_value * raise(), curve.edge() / options.least_back_off);
+      land_at(there, reason::start, event::range_test_ended, inner);
+    } else {
+      now = phase::through;
+      if (!skip(inner)) return;
+      out.values = inner.ask().values;
+      out.why = reason::start;
+      out.events = event::range_test_ended;
     }
-    out.why = reason::start;
-    out.events = event::range_test_ended;
     out.state = training_state::return_to_origin;
     if (!to_be_proven()) out.state |= training_state::drop_origin;
   }
 
-  // The inner tuner goes on from where it would be by now. False if it ends instead.
+  // Nothing was found: the inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
     inner.tell({.result = outcome::skipped, .steps = spent});
     suggestion const* const wanted = inner.poll();
@@ -207,24 +208,22 @@ struct range_tested {
   }
 
   void land_again(double there, training_state back, suggestions& inner) {
-    level = {};
+    level = recent_level();
     spent = 0.0;
     left = false;
     others.end();
-    land_at(there, inner);
-    out.why = reason::back_off;
-    out.events = event::backed_off;
+    land_at(there, reason::back_off, event::backed_off, inner);
     out.state = back;
     if (restarted == options.restarts) out.state |= training_state::drop_origin;
   }
 
-  void land_at(double there, suggestions& inner) {
+  void land_at(double there, reason why, event what, suggestions& inner) {
     now = phase::landing;
     landing_value = there;
     out.values = inner.ask().values;
     out.values.assign(axis, there);
-    out.why = reason::start;
-    out.events = event::range_test_ended;
+    out.why = why;
+    out.events = what;
   }
 
   // A run that can afford branches corrects its value by those.
@@ -250,7 +249,7 @@ struct range_tested {
 
   void start_pilot(double multiple) {
     now = phase::pilot;
-    level = {};
+    level = recent_level();
     out.why = reason::range_test;
     out.state |= training_state::return_to_origin;
     out.values.assign(axis, multiple * others.compared_value());
@@ -293,14 +292,13 @@ struct range_tested {
     }
     others.end();
     left = true;
-    land_at(others.value(), inner);
+    land_at(others.value(), reason::start, event::range_test_ended, inner);
   }
 
   void leave_pilots(suggestions& inner) {
     others.end();
     level = others.compared_level();
-    land_at(others.compared_value(), inner);
-    out.why = reason::hold;
+    land_at(others.compared_value(), reason::hold, event::range_test_ended, inner);
     out.state |= training_state::return_to_trial | training_state::drop_trial;
   }
 

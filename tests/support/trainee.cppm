@@ -16,7 +16,6 @@ struct trainee {
   State now;
   std::optional<State> origin{}, trial{};
   double progress = 0.0, progress_at_trial = 0.0;  // the caller counts what leads to the present state
-  int returns = 0;
 
   void carry_out(training_state what) {
     if (has(what, training_state::return_to_trial)) back(trial, progress_at_trial);
@@ -35,7 +34,6 @@ struct trainee {
     if (!to) throw std::logic_error("a suggestion goes back to what was not saved");
     now = *to;
     progress = then;
-    ++returns;
   }
 };
 
