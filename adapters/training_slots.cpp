@@ -65,16 +65,16 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
   if (has(what, training_state::mark_candidate)) {
     candidate_.valid = false;
     if (affordable()) {
-      mark(candidate_, step, report);
+      mark(candidate_, on_candidates_, step, report);
       has_marked_candidate_ = true;
     } else {
       ++left_out_;
       report.complete = false;
     }
   }
-  if (has(what, training_state::mark_trial)) mark(trial_, step, report);
+  if (has(what, training_state::mark_trial)) mark(trial_, on_trials_, step, report);
   if (has(what, training_state::drop_trial)) drop(trial_);
-  if (has(what, training_state::mark_origin)) mark(origin_, step, report);
+  if (has(what, training_state::mark_origin)) mark(origin_, on_trials_, step, report);
   if (has(what, training_state::return_to_origin)) put_back(origin_, training_state::return_to_origin, report);
   if (has(what, training_state::drop_origin)) drop(origin_);
   return report;
@@ -100,7 +100,7 @@ void training_slots::put_back(slot const& from, training_state what, slots_repor
   report.marked_at = from.step;
 }
 
-void training_slots::mark(slot& to, std::uint64_t step, slots_report& report) {
+void training_slots::mark(slot& to, double& cost, std::uint64_t step, slots_report& report) {
   double const start = seconds_now();
   to.valid = false;
   try {
@@ -114,7 +114,7 @@ void training_slots::mark(slot& to, std::uint64_t step, slots_report& report) {
     ++left_out_;
     report.complete = false;
   }
-  spent_ += seconds_now() - start;
+  cost += seconds_now() - start;
 }
 
 void training_slots::drop(slot& one) {
@@ -125,10 +125,10 @@ void training_slots::drop(slot& one) {
 void training_slots::fields(archive& a) {
   a.section("training slots");
   double training = seconds_now() - begin_;
-  double spent = spent_;
+  double on_candidates = on_candidates_, on_trials = on_trials_;
   bool has_marked = has_marked_candidate_, returned = returned_;
   std::uint64_t marks = marks_, left_out = left_out_;
-  a(training)(spent)(has_marked)(returned)(marks)(left_out);
+  a(training)(on_candidates)(on_trials)(has_marked)(returned)(marks)(left_out);
   std::uint64_t snapshots = good_.size() + 1;
   a(snapshots);
   if (snapshots != good_.size() + 1)
@@ -156,7 +156,8 @@ void training_slots::fields(archive& a) {
   candidate_ = std::move(candidate);
   good_ = std::move(good);
   begin_ = seconds_now() - training;
-  spent_ = spent;
+  on_candidates_ = on_candidates;
+  on_trials_ = on_trials;
   has_marked_candidate_ = has_marked;
   returned_ = returned;
   marks_ = marks;
@@ -164,8 +165,8 @@ void training_slots::fields(archive& a) {
 }
 
 bool training_slots::affordable() const {
-  double const training = seconds_now() - begin_ - spent_;
-  return !has_marked_candidate_ || spent_ <= budget_ * training;
+  double const training = seconds_now() - begin_ - seconds();
+  return !has_marked_candidate_ || on_candidates_ <= budget_ * training;
 }
 
 std::size_t training_slots::bytes() const {

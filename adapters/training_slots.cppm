@@ -11,8 +11,8 @@ export namespace autotunenet {
 
 struct slot_options {
   bool random_engine = true;  ///< the default CPU random engine is saved and put back too
-  /// The fraction of training time that candidate marks may cost. What a mark of a trial costs is counted but not
-  /// limited.
+  /// The fraction of training time that candidate marks may cost. Marks of a trial and its origin are few and needed:
+  /// they count neither as cost nor as training.
   double budget = 0.01;
   std::filesystem::path folder{};  ///< as `training_snapshot` takes it; empty: in memory
   /// States kept for a rollback, 2 to 64: the candidate and the good ones before it. While a trial goes on its state
@@ -34,7 +34,7 @@ struct slots_report {
 /// A return to the good state goes to the newest one, to the candidate where nothing was promoted yet. A return that
 /// follows without a promotion in between says that trouble was already on its way there: it goes to the good state
 /// before, where `slot_options::snapshots` keeps one. A candidate mark is left out while
-/// marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good state
+/// such marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good state
 /// there is, which is older but was good, and never brings up a candidate older than the one the guard means. The first
 /// candidate is always marked, and so is every trial. A mark that the folder has no room for is left out, whichever.
 ///
@@ -55,8 +55,8 @@ class training_slots {
 
   std::uint64_t marks() const noexcept { return marks_; }
   std::uint64_t marks_left_out() const noexcept { return left_out_; }
-  /// Seconds that marks have cost.
-  double seconds() const noexcept { return spent_; }
+  /// Seconds that marks have cost, all together.
+  double seconds() const noexcept { return on_candidates_ + on_trials_; }
   /// Bytes that the snapshots hold.
   std::size_t bytes() const;
 
@@ -68,7 +68,7 @@ class training_slots {
   };
 
   void put_back(slot const& from, training_state what, slots_report& report);
-  void mark(slot& to, std::uint64_t step, slots_report& report);
+  void mark(slot& to, double& cost, std::uint64_t step, slots_report& report);
   static void drop(slot& one);
   training_snapshot empty_snapshot() const { return training_snapshot(random_engine_, folder_); }
   bool affordable() const;
@@ -83,7 +83,8 @@ class training_slots {
   std::vector<slot> good_;  // the newest first
   bool returned_ = false;   // to the newest good one, and nothing was promoted since
   double begin_;            // seconds of a clock that only goes forward
-  double spent_ = 0.0;
+  double on_candidates_ = 0.0;  // seconds
+  double on_trials_ = 0.0;
   bool has_marked_candidate_ = false;
   std::uint64_t marks_ = 0;
   std::uint64_t left_out_ = 0;

@@ -4,8 +4,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
 #include <cstdint>
 #include <limits>
+#include <thread>
 #include <vector>
 
 #include "support/file_size_limit.hpp"
@@ -55,6 +57,18 @@ TEST_CASE("the first candidate is marked whatever trials have cost before") {
   slots.carry_out(drop_trial | mark_candidate, 1);
   slots.carry_out(promote);
   CHECK(slots.carry_out(return_to_good).marked_at == 1);
+}
+
+TEST_CASE("what trials cost leaves candidates their budget") {
+  torch::nn::Linear model(300, 300);
+  optim::SGD sgd(model->parameters(), optim::SGDOptions(0.1));
+  training_slots slots(*model, sgd, {.budget = 1.0});
+  slots.carry_out(mark_candidate, 0);
+  double const one = slots.seconds();
+  // Training that would pay for candidates, and never for the trials.
+  std::this_thread::sleep_for(std::chrono::duration<double>(2.0 * one));
+  while (slots.seconds() < 100.0 * one) slots.carry_out(mark_origin | mark_trial, 1);
+  CHECK(slots.carry_out(mark_candidate, 2).complete);
 }
 
 TEST_CASE("a mark that the folder has no room for is left out, and training goes on") {
