@@ -78,7 +78,7 @@ suggestions summarised(suggestions made, settings const& given, std::vector<real
 suggestions located(suggestions made, tuning_settings const& given, std::string const& rate,
                     std::pmr::memory_resource* memory) {
   bool const coarse = given.objective == hook::epoch || given.objective == hook::validation;
-  if (!coarse && (given.horizon > 0 || given.objective == hook::step)) {
+  if (!coarse) {
     made = std::move(made) | branch_test({.parameter = rate, .horizon = given.horizon}, memory) |
            range_test({.parameter = rate, .horizon = given.horizon}, memory);
   }

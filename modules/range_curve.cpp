@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <optional>
 #include <vector>
 
 namespace autotunenet {
@@ -54,16 +53,16 @@ double range_curve::tolerance() const noexcept {
   return std::max(0.25 * gained(), (flat() ? 12.0 : 2.0) * start_.most_noise());
 }
 
-std::optional<double> range_curve::lowest() const noexcept {
-  // The error of the smoothed metric and of the level it is compared with.
+// By the error of the smoothed metric and of the level it is compared with.
+double range_curve::fall_in_errors() const noexcept {
   double const error =
       start_.noise() * std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()) + 1.0 / std::max(start_.count, 1.0));
-  if (!(gained() > 4.0 * error + rounding * std::abs(start_.mean))) return std::nullopt;
-  return best_value_;
+  double const fall = gained() - rounding * std::abs(start_.mean);
+  return fall > 0.0 ? fall / error : 0.0;
 }
 
 double range_curve::edge() const noexcept {
-  if (!diverged_) return std::numeric_limits<double>::infinity();
+  if (!diverged_ || values_.empty()) return std::numeric_limits<double>::infinity();
   return values_.size() > lag ? values_[values_.size() - 1 - lag] : values_.front();
 }
 

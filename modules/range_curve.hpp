@@ -1,7 +1,6 @@
 #pragma once
 #include <cstddef>
 #include <limits>
-#include <optional>
 #include <vector>
 
 #include "recent_level.hpp"
@@ -22,13 +21,15 @@ class range_curve {
   /// Whether going further is of no use: the metric has lost a good part of what it had gained, or has left the level
   /// at the start far behind.
   bool diverged() const noexcept { return diverged_; }
-  /// The value at the lowest smoothed metric; nothing if the metric never fell clearly below the level at the start.
-  std::optional<double> lowest() const noexcept;
+  /// Whether the metric ever fell below the level at the start, by more than chance.
+  bool fell() const noexcept { return fall_in_errors() > (diverged_ ? clear_before_divergence : clear); }
+  /// The same, beyond doubt.
+  bool fell_clearly() const noexcept { return fall_in_errors() > clear; }
   /// The first value at which the smoothed metric had made this part of its fall. Where the sweep gets rough long
-  /// before it diverges, that is where it was smooth still. @pre lowest()
+  /// before it diverges, that is where it was smooth still. @pre fell()
   double fallen_by(double part) const noexcept;
   /// The last value before divergence began, as far as that can be told: it shows late, the later the coarser the
-  /// sweep is. Infinity where nothing diverged. @pre at least one metric
+  /// sweep is. Infinity where nothing diverged, or the first value failed outright.
   double edge() const noexcept;
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean; }
@@ -64,6 +65,10 @@ class range_curve {
     }
   };
 
+  // Standard errors that a fall has to have; fewer where divergence after it shows that values of this size matter.
+  static constexpr double clear = 4.0, clear_before_divergence = 2.5;
+
+  double fall_in_errors() const noexcept;
   bool over(double metric) const noexcept;
   double gained() const noexcept { return start_.mean - best_; }
   bool flat() const noexcept { return gained() <= 1.5 * start_.most_noise(); }

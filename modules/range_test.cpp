@@ -28,6 +28,9 @@ namespace {
 constexpr double most_of_the_fall = 2.0 / 3.0;
 // A step that is smaller than this would change little.
 constexpr double clearly = 1.1;
+// Where the metric never clearly fell but diverged, training works somewhere between the edge of divergence divided by
+// this and by `back_off`.
+constexpr double works_above = 10.0;
 // Of the sweep's fall, what a run has to make to have proven itself.
 constexpr double proven_part = 0.5;
 // The values of pilots: upwards step by step, and where that is no good while the sweep diverged close by and the run
@@ -36,6 +39,8 @@ constexpr double step_up = 2.0;
 constexpr double step_down = 0.25;
 constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
+// Of the horizon, what a sweep of the fewest steps may take.
+constexpr double largest_part = 0.25;
 // Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
 constexpr double pilots_budget = 0.1;
 
@@ -49,6 +54,7 @@ struct range_tested {
   std::size_t axis = 0;
   std::size_t taken = 0;  // suggestions of the sweep
   double spent = 0.0;     // training steps that will be undone
+  double start = 0.0;
   double previous = 0.0;  // the value before the pending one: the one a metric speaks of
   std::uint64_t inner_number = 0;
 
@@ -94,6 +100,7 @@ struct range_tested {
       return;
     }
     axis = *index;
+    start = out.values[axis];
     out.state = training_state::mark_origin;
   }
 
@@ -141,10 +148,13 @@ struct range_tested {
 
   void finish(suggestions& inner) {
     undone = spent;
-    found = curve.lowest().has_value();
+    found = curve.fell();
     if (found) {
       safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
+      if (!curve.fell_clearly()) safe_value = std::max(safe_value, curve.edge() / greatest_divisor());
       double const there = std::min(safe_value * raise(), curve.edge() / options.least_back_off);
+      land_at(there, reason::start, event::range_test_ended, inner);
+    } else if (double const there = nearest_that_works(); there != start) {
       land_at(there, reason::start, event::range_test_ended, inner);
     } else {
       now = phase::through;
@@ -157,7 +167,16 @@ struct range_tested {
     if (!to_be_proven()) out.state |= training_state::drop_origin;
   }
 
-  // Nothing was found: the inner tuner goes on from where it would be by now. False if it ends instead.
+  double greatest_divisor() const noexcept { return std::max(works_above, options.back_off); }
+
+  // Nothing was found: the start, moved where it does not work.
+  double nearest_that_works() const noexcept {
+    double const edge = curve.edge();
+    if (edge == std::numeric_limits<double>::infinity()) return start;
+    return std::clamp(start, edge / greatest_divisor(), edge / options.back_off);
+  }
+
+  // The inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
     inner.tell({.result = outcome::skipped, .steps = spent});
     suggestion const* const wanted = inner.poll();
@@ -171,7 +190,7 @@ struct range_tested {
     return std::max(1.0, std::sqrt(static_cast<double>(options.long_run) / static_cast<double>(options.horizon)));
   }
 
-  bool to_be_proven() const noexcept { return found && options.horizon > 0 && options.restarts > 0; }
+  bool to_be_proven() const noexcept { return found && options.restarts > 0; }
 
   // A rate that looks good for a moment may kill a network slowly.
   void prove(observation const& seen, suggestions& inner) {
@@ -182,7 +201,7 @@ struct range_tested {
     if (!level.known()) return;
     others.follow(trunk, fallen());
     if (others.length() > 0 && trunk >= static_cast<double>(others.length())) return start_pilots(inner);
-    if (trunk < options.proof * static_cast<double>(options.horizon)) return;
+    if (trunk < options.proof * static_cast<double>(options.horizon > 0 ? options.horizon : options.long_run)) return;
     trunk = 0.0;
     if (left && others.regretted(fallen(), fall_unit())) return return_to_left(inner);
     if (fallen() < proven_part * curve.fall()) return begin_again(inner);
@@ -305,7 +324,7 @@ struct range_tested {
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
-    a(curve)(taken)(spent)(previous)(inner_number);
+    a(curve)(taken)(spent)(start)(previous)(inner_number);
     a(found)(landing_value)(safe_value)(trunk)(level)(restarted)(others)(undone)(left);
     a(extra_state)(out);
   }
@@ -363,8 +382,9 @@ suggestions range_test::operator()(suggestions inner) const {
     auto const part = [&](double of) { return static_cast<std::size_t>(of * static_cast<double>(options_.horizon)); };
     // Few points make a poor sweep: a short run affords relatively more of them.
     steps = std::min({steps, std::max(options_.enough_steps, part(options_.budget)), part(options_.most_budget)});
+    if (static_cast<double>(options_.least_steps) > largest_part * static_cast<double>(options_.horizon)) return inner;
+    steps = std::max(steps, options_.least_steps);
   }
-  if (steps < options_.least_steps) return inner;
   return drive(range_tested{options_, steps}, std::move(inner), memory_);
 }
 

@@ -13,7 +13,7 @@ struct range_test_options {
   /// that leaves fewer than `least_steps` observations there is no sweep.
   double budget = 0.027;
   double most_budget = 0.1;
-  std::size_t least_steps = 24;
+  std::size_t least_steps = 28;
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
   /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower or nothing

@@ -93,8 +93,9 @@ std::unique_ptr<controller> make_controller(std::string_view method) {
   if (method == "heuristic_online") return std::make_unique<heuristic_online>();
   if (method == "random_online") return std::make_unique<random_online>();
   if (method == "python_policy") return make_python_policy();
-  if (method == "ours") return make_ours(false);
-  if (method == "ours_several") return make_ours(true);
+  if (method == "ours") return make_ours();
+  if (method == "ours_several") return make_ours({.several_parameters = true});
+  if (method == "ours_open") return make_ours({.horizon = false});
   if (method == "ours_epochs") return make_ours_by_epochs(told_of::training);
   if (method == "ours_validations") return make_ours_by_epochs(told_of::validation);
   throw std::invalid_argument("There is no method " + std::string(method) + ".");

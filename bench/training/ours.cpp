@@ -38,12 +38,12 @@ class costs {
 
 class ours final : public controller {
  public:
-  explicit ours(bool several) : several_(several) {}
+  explicit ours(ours_knows what) : knows_(what) {}
 
   void begin(plan const& run, trainee& t) override {
     std::vector<parameter> parameters{any_rate()};
     std::vector<setter> setters;
-    if (several_) {
+    if (knows_.several_parameters) {
       parameters.push_back(real{"weight_decay", 1e-6, 1e-2, scale::log});
       if (run.optimizer.starts_with("adam")) parameters.push_back(real{"beta1", 0.5, 0.99});
       if (run.optimizer == "momentum") parameters.push_back(real{"momentum", 0.5, 0.99});
@@ -55,7 +55,8 @@ class ours final : public controller {
     }
     search_space const space(std::move(parameters));
     auto start = current_values(*t.optimizer, space, setters);
-    tuner_.emplace(*t.optimizer, ours_pipeline(std::move(start), {.seed = run.seed, .horizon = run.steps}),
+    std::size_t const horizon = knows_.horizon ? run.steps : 0;
+    tuner_.emplace(*t.optimizer, ours_pipeline(std::move(start), {.seed = run.seed, .horizon = horizon}),
                    torch_options{.model = t.model, .setters = std::move(setters), .on_restore = costs_.listener()});
   }
 
@@ -72,7 +73,7 @@ class ours final : public controller {
   account done() const override { return costs_.sum(); }
 
  private:
-  bool several_;
+  ours_knows knows_;
   costs costs_;
   std::optional<torch_tuner> tuner_;
 };
@@ -118,7 +119,7 @@ class ours_by_epochs final : public controller {
 
 }  // namespace
 
-std::unique_ptr<controller> make_ours(bool several) { return std::make_unique<ours>(several); }
+std::unique_ptr<controller> make_ours(ours_knows what) { return std::make_unique<ours>(what); }
 std::unique_ptr<controller> make_ours_by_epochs(told_of what) { return std::make_unique<ours_by_epochs>(what); }
 
 }  // namespace training

@@ -145,11 +145,11 @@ std::string synthetic_text(results const& of, suite const& s) {
 std::string report(results const& of, std::vector<suite> const& all) {
   std::string text;
   for (auto const& s : all)
-    text += s.name == "sweep" || s.name == "epochs" ? sweep_text(of, s)
-            : s.name == "shifts"                    ? shift_text(of, s)
-            : s.name == "unfamiliar"                ? unfamiliar_text(of, s)
-            : s.name == "synthetic"                 ? synthetic_text(of, s)
-                                                    : run_table(of, s);
+    text += s.name == "sweep" || s.name == "epochs" || s.name == "open" ? sweep_text(of, s)
+            : s.name == "shifts"                                        ? shift_text(of, s)
+            : s.name == "unfamiliar"                                    ? unfamiliar_text(of, s)
+            : s.name == "synthetic"                                     ? synthetic_text(of, s)
+                                                                        : run_table(of, s);
   text += goals(of, all);
   double spent = 0.0;
   for (auto const& [key, run] : of.all()) spent += run.wall_seconds;

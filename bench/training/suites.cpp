@@ -146,22 +146,34 @@ suite characters_suite(bool quick, std::size_t seeds) {
   return s;
 }
 
-suite by_epochs(bool quick, std::size_t seeds) {
-  suite s{"epochs", "tuned by what epochs say alone: the mean training loss of each, or the validation loss", {}};
+// Eight starts of what the sweep has, with other ways to tell ours of a run.
+suite few_starts(suite s, std::initializer_list<char const*> ours, bool quick, std::size_t seeds) {
   struct {
     char const *problem, *optimizer;
   } const pairs[] = {{"mlp", "adam"}, {"mlp", "sgd"}, {"mlp", "momentum"}, {"cnn", "adam"}};
+  names methods{"fixed", "cosine"};
+  methods.insert(methods.end(), ours.begin(), ours.end());
   for (auto const& [problem, optimizer] : pairs) {
     job what{.problem = problem, .optimizer = optimizer, .epochs = quick ? 10U : 20U};
     if (quick && (std::string_view(problem) != "mlp" || std::string_view(optimizer) != "adam")) continue;
     for (double const start : start_rates(8))
-      for (auto const* method : {"fixed", "cosine", "ours_epochs", "ours_validations"}) {
+      for (auto const& method : methods) {
         what.start_lr = start;
         what.method = method;
         add(s.jobs, what, seeds != 0 ? seeds : quick ? 1 : 3);
       }
   }
   return s;
+}
+
+suite by_epochs(bool quick, std::size_t seeds) {
+  return few_starts({"epochs", "tuned by what epochs say alone: the mean training loss, or the validation loss", {}},
+                    {"ours_epochs", "ours_validations"}, quick, seeds);
+}
+
+suite open_ended(bool quick, std::size_t seeds) {
+  return few_starts({"open", "tuned without being told how long the run will be", {}}, {"plateau", "ours_open"}, quick,
+                    seeds);
 }
 
 // Each optimizer's cosines span what people use it with, a factor of 10^0.5 apart.
@@ -221,7 +233,8 @@ std::vector<suite> suites(suite_options options) {
   auto const [quick, seeds, epochs] = options;
   std::vector<suite> all{
       scenarios(quick, seeds),        sweep(quick, seeds),     shifts_suite(quick, seeds), parameters(quick, seeds),
-      characters_suite(quick, seeds), by_epochs(quick, seeds), unfamiliar(quick, seeds),   synthetic(quick, seeds)};
+      characters_suite(quick, seeds), by_epochs(quick, seeds), open_ended(quick, seeds),   unfamiliar(quick, seeds),
+      synthetic(quick, seeds)};
   if (epochs == 0) return all;
   for (auto& s : all)
     for (auto& what : s.jobs) what.epochs = epochs;
