@@ -27,6 +27,7 @@ earlier_run earlier_run_from(journal_contents const& journal) {
                           .result = entry->result,
                           .noise = entry->noise,
                           .steps = entry->steps,
+                          .covers = entry->covers,
                           .why = entry->why,
                           .events = entry->events,
                           .validation = entry->validation});

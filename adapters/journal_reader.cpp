@@ -134,6 +134,7 @@ journal_entry entry_from(search_space const& space, json const& line) {
   made.noise = number_at(line, "noise");
   made.steps = number_at(line, "steps");
   made.elapsed = number_at(line, "elapsed");
+  if (line.contains("covers")) made.covers = named(line, "covers", &coverage_named);
   if (line.contains("validation")) made.validation = number_at(line, "validation");
   return made;
 }

@@ -34,6 +34,7 @@ struct journal_entry {
   outcome result = outcome::measured;
   double noise = 0.0;
   double steps = 1.0;
+  coverage covers = coverage::unknown;
   double elapsed = 0.0;                                          ///< seconds since the journal was opened
   double validation = std::numeric_limits<double>::quiet_NaN();  ///< NaN: none was measured
 };

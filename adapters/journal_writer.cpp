@@ -184,6 +184,7 @@ struct journal::state {
     auto const elapsed = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - opened).count();
     line << R"(,"metric":)" << seen.metric << R"(,"result":")" << to_string(seen.result) << R"(","noise":)"
          << seen.noise << R"(,"steps":)" << seen.steps << R"(,"elapsed":)" << static_cast<double>(elapsed) / 1e6;
+    if (seen.covers != coverage::unknown) line << R"(,"covers":")" << to_string(seen.covers) << R"(")";
     if (!std::isnan(seen.validation)) line << R"(,"validation":)" << seen.validation;
     line << "}\n";
     if (int const why = file.write(line.text())) return stop(std::strerror(why));

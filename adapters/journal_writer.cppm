@@ -18,12 +18,12 @@ struct journal_options {
 ///
 ///     {"format":"autotunenet journal","version":1,"space":[...],"seed":7,"metadata":{...}}
 ///     {"number":12,"why":"exploit","events":["clamped"],"suggested":{"lr":0.001},"applied":{"lr":0.002},
-///      "metric":0.5,"result":"measured","noise":0.0,"steps":1,"elapsed":3.25}
+///      "metric":0.5,"result":"measured","noise":0.0,"steps":1,"elapsed":3.25,"covers":"step"}
 ///
-/// Values go by parameter name, a category by its word or number; `applied` is there where it differs, `validation`
-/// where it was measured. Numbers read back exactly; "nan", "inf" and "-inf" are strings. `elapsed` counts seconds
-/// since the journal was opened. Each line reaches the operating system before training goes on, in one piece: only a
-/// kill can tear the last.
+/// Values go by parameter name, a category by its word or number; `applied` is there where it differs, `covers`
+/// where it is known, `validation` where it was measured. Numbers read back exactly; "nan", "inf" and "-inf" are
+/// strings. `elapsed` counts seconds since the journal was opened. Each line reaches the operating system before
+/// training goes on, in one piece: only a kill can tear the last.
 ///
 /// What fails while training runs (a full disk) is kept in `error()`; then nothing more is written, whole lines stay,
 /// and training goes on. A step allocates nothing once a line of its length was written. Not thread-safe.

@@ -35,6 +35,19 @@ suggestion const& first_of(suggestions& pipeline) {
   return *first;
 }
 
+coverage covered_by(hook objective) noexcept {
+  switch (objective) {
+    case hook::first:
+      return coverage::unknown;
+    case hook::step:
+      return coverage::step;
+    case hook::epoch:
+    case hook::validation:
+      return coverage::epoch;
+  }
+  return coverage::unknown;
+}
+
 }  // namespace
 
 struct torch_tuner::state {
@@ -93,7 +106,7 @@ struct torch_tuner::state {
                    .steps = own_stretch ? 1.0 : 0.0,
                    .restorable = slots && !state_was_missing,
                    .validation = std::exchange(validation, none),
-                   .coarse = objective == hook::epoch || objective == hook::validation});
+                   .covers = covered_by(objective)});
     suggestion const* const next = pipeline.poll();
     if (!next) return;
     current = *next;

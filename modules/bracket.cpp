@@ -109,7 +109,7 @@ struct bracketed {
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        if (!seen.restorable || !(seen.coarse || options.always)) {
+        if (!seen.restorable || !(seen.covers == coverage::epoch || options.always)) {
           now = phase::through;
           if (!shares_origin) extra_state = training_state::drop_origin;
           return pass(seen, inner);

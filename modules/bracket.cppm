@@ -19,7 +19,7 @@ struct bracket_options {
   double budget = 0.15;
   double rescue_budget = 0.25;
   double most_budget = 0.2;
-  /// Search also where observations do not say that they are `observation::coarse`.
+  /// Search also where observations do not say that they cover epochs.
   bool always = false;
 };
 

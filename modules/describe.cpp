@@ -14,6 +14,7 @@ constexpr std::array all_reasons{reason::start,    reason::warm_up, reason::rang
                                  reason::exploit,  reason::anneal,  reason::hold,       reason::rollback,
                                  reason::cooldown, reason::back_off};
 constexpr std::array all_outcomes{outcome::measured, outcome::failed, outcome::skipped};
+constexpr std::array all_coverages{coverage::unknown, coverage::step, coverage::epoch};
 
 template <class Value, std::size_t count>
 std::optional<Value> find(std::array<Value, count> const& all, std::string_view name) noexcept {
@@ -61,6 +62,18 @@ std::string_view to_string(event one) noexcept {
   return "several";
 }
 
+std::string_view to_string(coverage of) noexcept {
+  switch (of) {
+    case coverage::unknown:
+      return "unknown";
+    case coverage::step:
+      return "step";
+    case coverage::epoch:
+      return "epoch";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(outcome result) noexcept {
   switch (result) {
     case outcome::measured:
@@ -85,6 +98,7 @@ std::string describe(event all) {
 
 std::optional<reason> reason_named(std::string_view name) noexcept { return find(all_reasons, name); }
 std::optional<event> event_named(std::string_view name) noexcept { return find(all_events, name); }
+std::optional<coverage> coverage_named(std::string_view name) noexcept { return find(all_coverages, name); }
 std::optional<outcome> outcome_named(std::string_view name) noexcept { return find(all_outcomes, name); }
 
 }  // namespace autotunenet

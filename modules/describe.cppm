@@ -16,6 +16,7 @@ inline constexpr std::array all_events{
 /// A single event in words: "rolled back".
 std::string_view to_string(event one) noexcept;
 std::string_view to_string(outcome) noexcept;
+std::string_view to_string(coverage) noexcept;
 
 /// All events in words: "rolled back, cooldown began"; empty for none.
 std::string describe(event all);
@@ -24,5 +25,6 @@ std::string describe(event all);
 std::optional<reason> reason_named(std::string_view) noexcept;
 std::optional<event> event_named(std::string_view) noexcept;
 std::optional<outcome> outcome_named(std::string_view) noexcept;
+std::optional<coverage> coverage_named(std::string_view) noexcept;
 
 }  // namespace autotunenet

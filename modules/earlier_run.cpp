@@ -90,6 +90,7 @@ std::vector<earlier_stretch> translate(earlier_run const& from, configuration co
     told.result = taken_back ? outcome::failed : step.result;
     told.noise = step.noise;
     told.steps = steps + std::exchange(in_trials, 0.0);
+    told.covers = step.covers;
     told.relocated = has(step.events, event::range_test_ended);
     told.validation = step.validation;
   }

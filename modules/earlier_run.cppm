@@ -13,6 +13,7 @@ struct earlier_step {
   outcome result = outcome::measured;
   double noise = 0.0;  ///< standard error of `metric`; 0: unknown
   double steps = 1.0;
+  coverage covers = coverage::unknown;
   reason why = reason::hold;   ///< of the suggestion that it answered
   event events = event::none;  ///< the same
   double validation = std::numeric_limits<double>::quiet_NaN();
@@ -33,6 +34,7 @@ struct earlier_stretch {
   double noise = 0.0;
   double steps = 1.0;
   bool relocated = false;
+  coverage covers = coverage::unknown;
   double validation = std::numeric_limits<double>::quiet_NaN();
 };
 

@@ -47,7 +47,7 @@ struct stretch {
 };
 
 struct stretching {
-  std::size_t n;
+  stride each;
   suggestion out{};
   std::vector<double> ran{};  // in this stretch
   stretch now{};
@@ -73,6 +73,7 @@ struct stretching {
   }
 
   void tell(observation const& seen, suggestions& inner) {
+    std::size_t const n = seen.covers == coverage::step ? each.of_steps : each.otherwise;
     notice_what_ran(seen.applied.empty() ? out.values.values() : seen.applied);
     ++now.observations;
     now.steps += seen.steps;
@@ -119,8 +120,10 @@ struct stretching {
 
 }  // namespace
 
-every::every(std::size_t n, std::pmr::memory_resource* memory) : n_(n), memory_(memory) {
-  if (n == 0) throw invalid_option("every(0) would never let the tuner move; n must be at least 1");
+every::every(std::size_t n, std::pmr::memory_resource* memory) : every(stride{n, n}, memory) {}
+every::every(stride n, std::pmr::memory_resource* memory) : n_(n), memory_(memory) {
+  if (n.of_steps == 0 || n.otherwise == 0)
+    throw invalid_option("every(0) would never let the tuner move; n must be at least 1");
 }
 
 suggestions every::operator()(suggestions inner) const { return drive(stretching{n_}, std::move(inner), memory_); }

@@ -60,7 +60,8 @@ std::vector<real const*> meant_by(std::string const& name, search_space const& s
 /// The stages between what is observed and what a tuner is told.
 suggestions summarised(suggestions made, settings const& given, std::vector<real const*> const& rates,
                        std::size_t horizon, std::pmr::memory_resource* memory) {
-  if (std::size_t const stride = tuning_stride(given); stride > 1) made = std::move(made) | every(stride, memory);
+  if (stride const n = tuning_stride(given); n.of_steps > 1 || n.otherwise > 1)
+    made = std::move(made) | every(n, memory);
   if (given.metrics.smoothing_window > 1) {
     made =
         std::move(made) | smooth({.window = given.metrics.smoothing_window, .kind = given.metrics.smoothing}, memory);
@@ -151,7 +152,8 @@ std::vector<earlier_stretch> stretches(settings const& given, configuration cons
                .noise = then.noise,
                .steps = then.steps,
                .relocated = then.relocated,
-               .validation = then.validation});
+               .validation = then.validation,
+               .covers = then.covers});
   }
   return heard;
 }

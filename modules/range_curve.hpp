@@ -33,6 +33,8 @@ class range_curve {
   double edge() const noexcept;
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean; }
+  /// What the noise of one metric is at the start, at most.
+  double start_noise() const noexcept { return start_.most_noise(); }
   double fall() const noexcept { return gained(); }
 
   template <class Archive>

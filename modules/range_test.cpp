@@ -33,6 +33,11 @@ constexpr double clearly = 1.1;
 constexpr double works_above = 10.0;
 // Of the sweep's fall, what a run has to make to have proven itself.
 constexpr double proven_part = 0.5;
+// Training that soon is worse than it was before it began, by so much of the sweep's fall and of the noise, had
+// something to lose, as a network that has been trained before: that takes far lower values.
+constexpr double harmed_part = 0.35, harmed_noises = 0.7;
+constexpr double soon = 8.0;
+constexpr double far_lower = 10.0;
 // The values of pilots: upwards step by step, and where that is no good while the sweep diverged close by and the run
 // has made little more than the sweep's fall, once far down.
 constexpr double step_up = 2.0;
@@ -58,7 +63,7 @@ struct range_tested {
   double previous = 0.0;  // the value before the pending one: the one a metric speaks of
   std::uint64_t inner_number = 0;
 
-  bool found = false;
+  bool should_fall = false;  // as the sweep did: it fell, and nothing has been harmed since
   double landing_value = 0.0;
   double safe_value = 0.0;  // where a long run would land
   double trunk = 0.0;       // training steps since the last landing
@@ -107,9 +112,9 @@ struct range_tested {
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        if (seen.restorable && !seen.coarse) return start_sweep();
+        if (seen.restorable && seen.covers != coverage::epoch) return start_sweep();
         now = phase::through;
-        if (seen.coarse) extra_state = training_state::drop_origin;
+        if (seen.covers == coverage::epoch) extra_state = training_state::drop_origin;
         return pass(seen, inner);
       case phase::sweep:
         return follow(seen, inner);
@@ -148,11 +153,12 @@ struct range_tested {
 
   void finish(suggestions& inner) {
     undone = spent;
-    found = curve.fell();
-    if (found) {
+    should_fall = curve.fell();
+    if (!should_fall) others.end();
+    if (should_fall) {
       safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
       if (!curve.fell_clearly()) safe_value = std::max(safe_value, curve.edge() / greatest_divisor());
-      double const there = std::min(safe_value * raise(), curve.edge() / options.least_back_off);
+      double const there = std::min(safe_value * raise(), curve.edge() / least_divisor());
       land_at(there, reason::start, event::range_test_ended, inner);
     } else if (double const there = nearest_that_works(); there != start) {
       land_at(there, reason::start, event::range_test_ended, inner);
@@ -168,6 +174,11 @@ struct range_tested {
   }
 
   double greatest_divisor() const noexcept { return std::max(works_above, options.back_off); }
+
+  // The edge is not known better than the sweep is fine.
+  double least_divisor() const noexcept {
+    return std::clamp(value(1) / value(0), options.least_back_off, options.back_off);
+  }
 
   // Nothing was found: the start, moved where it does not work.
   double nearest_that_works() const noexcept {
@@ -190,7 +201,8 @@ struct range_tested {
     return std::max(1.0, std::sqrt(static_cast<double>(options.long_run) / static_cast<double>(options.horizon)));
   }
 
-  bool to_be_proven() const noexcept { return found && options.restarts > 0; }
+  // A start that is kept is the user's own.
+  bool to_be_proven() const noexcept { return landing_value > 0.0 && options.restarts > 0; }
 
   // A rate that looks good for a moment may kill a network slowly.
   void prove(observation const& seen, suggestions& inner) {
@@ -199,12 +211,15 @@ struct range_tested {
     if (seen.bad()) others.end();
     pass(seen, inner);
     if (!level.known()) return;
+    if (trunk >= soon && harmed()) {
+      should_fall = false;
+      return begin_again(landing_value / far_lower, inner);
+    }
     others.follow(trunk, fallen());
     if (others.length() > 0 && trunk >= static_cast<double>(others.length())) return start_pilots(inner);
     if (trunk < options.proof * static_cast<double>(options.horizon > 0 ? options.horizon : options.long_run)) return;
-    trunk = 0.0;
     if (left && others.regretted(fallen(), fall_unit())) return return_to_left(inner);
-    if (fallen() < proven_part * curve.fall()) return begin_again(inner);
+    if (should_fall && fallen() < proven_part * curve.fall()) return begin_again(lower(), inner);
     now = phase::through;
     extra_state = training_state::drop_trial | training_state::drop_origin;
   }
@@ -214,10 +229,15 @@ struct range_tested {
   }
   double fallen() const noexcept { return curve.start_level() - level.mean(); }
 
-  void begin_again(suggestions& inner) {
-    double const back = landing_value > clearly * safe_value ? safe_value : landing_value / 4.0;
+  bool harmed() const noexcept {
+    return -fallen() > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
+  }
+
+  double lower() const noexcept { return landing_value > clearly * safe_value ? safe_value : landing_value / 4.0; }
+
+  void begin_again(double there, suggestions& inner) {
     ++restarted;
-    land_again(back, training_state::return_to_origin | training_state::drop_trial, inner);
+    land_again(there, training_state::return_to_origin | training_state::drop_trial, inner);
   }
 
   // What looked as good at first was not.
@@ -228,7 +248,7 @@ struct range_tested {
 
   void land_again(double there, training_state back, suggestions& inner) {
     level = recent_level();
-    spent = 0.0;
+    spent = trunk = 0.0;
     left = false;
     others.end();
     land_at(there, reason::back_off, event::backed_off, inner);
@@ -325,7 +345,7 @@ struct range_tested {
     a.section("range test");
     a.between(now, phase::first, phase::through);
     a(curve)(taken)(spent)(start)(previous)(inner_number);
-    a(found)(landing_value)(safe_value)(trunk)(level)(restarted)(others)(undone)(left);
+    a(should_fall)(landing_value)(safe_value)(trunk)(level)(restarted)(others)(undone)(left);
     a(extra_state)(out);
   }
 

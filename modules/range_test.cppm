@@ -41,7 +41,7 @@ struct range_test_options {
 ///
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
 /// says that the trainer can restore its state, and is left out otherwise, as it is where metrics are
-/// `observation::coarse`. Suggestions of the sweep carry
+/// `coverage::epoch`. Suggestions of the sweep carry
 /// `reason::range_test`. Where no value of the sweep made the metric fall, the inner tuner's own start is kept.
 /// Where the horizon is known, what was found has to prove itself: see `range_test_options::proof`.
 ///

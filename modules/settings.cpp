@@ -55,8 +55,12 @@ std::size_t warm_up_observations(settings const& given) {
   return t.warmup_epochs + (t.warmup_steps > 0 ? rounded_up(t.warmup_steps, t.steps_per_epoch) : 0);
 }
 
-std::size_t tuning_stride(settings const& given) noexcept {
-  return given.tuning.tune_n_steps.value_or(given.tuning.objective == hook::step ? 20 : 1);
+stride tuning_stride(settings const& given) noexcept {
+  if (auto const n = given.tuning.tune_n_steps) return {*n, *n};
+  constexpr std::size_t steps = 20;
+  hook const objective = given.tuning.objective;
+  bool const open = objective == hook::first;
+  return {.of_steps = open || objective == hook::step ? steps : 1, .otherwise = objective == hook::step ? steps : 1};
 }
 
 guard_options guard_from(settings const& given) {

@@ -2,6 +2,7 @@ export module autotunenet:settings;
 
 import autotunenet.standard;
 import :anneal;
+import :every;
 import :guard;
 import :search_space;
 import :smoothing;
@@ -31,7 +32,7 @@ struct tuning_settings {
   goal direction = goal::minimize;
   hook objective = hook::first;
   std::uint64_t seed = 0;
-  /// Observations from one move of the tuner to the next. Not set: 20 where the objective is `hook::step`, else 1.
+  /// Observations from one move of the tuner to the next. Not set: 20 training steps, or 1 epoch or validation.
   std::optional<std::size_t> tune_n_steps{};
   std::size_t horizon = 0;          ///< observations that the run will have; 0: not known
   std::size_t steps_per_epoch = 0;  ///< training steps; 0: not known
@@ -82,8 +83,7 @@ void check(settings const&);
 /// How many observations warm-up lasts at least. One observation is a training step where the objective is
 /// `hook::step`, else an epoch. Throws `invalid_option` where that conversion lacks the objective or `steps_per_epoch`.
 std::size_t warm_up_observations(settings const&);
-/// Observations from one move of the tuner to the next.
-std::size_t tuning_stride(settings const&) noexcept;
+stride tuning_stride(settings const&) noexcept;
 /// The guard that the settings describe, for a pipeline put together by hand. Throws as `check`.
 guard_options guard_from(settings const&);
 

@@ -93,6 +93,13 @@ enum class outcome : std::uint8_t {
   skipped,   ///< nothing was measured this time, and nothing is wrong
 };
 
+/// How much training a metric speaks of.
+enum class coverage : std::uint8_t {
+  unknown,
+  step,   ///< one training step: many such come in a run, and each is noisy
+  epoch,  ///< an epoch, or a validation: few such come in a run, and each can be relied on alone
+};
+
 /// The part of the unit cube that the next suggestion can reach, set by a guard for the tuner inside it.
 /// Empty spans: all of it.
 struct reach {
@@ -120,9 +127,7 @@ struct observation {
   /// A metric of data that training does not see, where one was measured since the last observation; NaN: none. Smaller
   /// is better, as for `metric`, whose scale and noise it need not share.
   double validation = std::numeric_limits<double>::quiet_NaN();
-  /// The metric is that of an epoch or of a validation: few such come in a run, and each can be relied on alone. False:
-  /// of one training step, or not known.
-  bool coarse = false;
+  coverage covers = coverage::unknown;
 
   /// Whether the metric can be used: measured, and finite. (`inline` is not implied inside a module.)
   inline bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }

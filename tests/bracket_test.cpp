@@ -41,7 +41,7 @@ trained run(suggestions& tuner, trainee<State>& training, int epochs, std::funct
     training.carry_out(s.state);
     if (has(s.events, event::range_test_ended)) result.landed = s.values["lr"];
     training.progress += 1.0;
-    tuner.tell({.metric = epoch(training.now, s.values["lr"]), .restorable = true, .coarse = true});
+    tuner.tell({.metric = epoch(training.now, s.values["lr"]), .restorable = true, .covers = coverage::epoch});
   }
   result.lost = epochs - training.progress;
   CHECK_FALSE(training.trial);
@@ -129,7 +129,8 @@ TEST_CASE("NaN, infinity and failures are values too high, also at the start and
       double rate = 0.0;
       for (int epoch = 0; epoch < 20; ++epoch) {
         rate = tuner.ask().values["lr"];
-        observation seen{.metric = quadratic_epoch(training, std::min(rate, 0.1)), .restorable = true, .coarse = true};
+        observation seen{
+            .metric = quadratic_epoch(training, std::min(rate, 0.1)), .restorable = true, .covers = coverage::epoch};
         if (rate > limit) {
           if (kind == 0) seen.metric = std::numeric_limits<double>::quiet_NaN();
           if (kind == 1) seen.metric = std::numeric_limits<double>::infinity();
@@ -186,7 +187,7 @@ TEST_CASE("the tuner inside learns where a search has ended, and how much of the
 }
 
 TEST_CASE("single steps, a trainer that cannot restore, and another space pass unchanged") {
-  for (bool const coarse : {false, true}) {
+  for (coverage const covers : {coverage::unknown, coverage::step, coverage::epoch}) {
     auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 100});
     CHECK(tuner.ask().state == training_state::mark_origin);
     for (int step = 0; step < 50; ++step) {
@@ -194,7 +195,7 @@ TEST_CASE("single steps, a trainer that cannot restore, and another space pass u
       CHECK(s.values["lr"] == 1e-3);
       CHECK(s.why != reason::range_test);
       if (step > 0) CHECK(has(s.state, training_state::drop_origin) == (step == 1));
-      tuner.tell({.metric = 1.0, .restorable = !coarse, .coarse = coarse});
+      tuner.tell({.metric = 1.0, .restorable = covers != coverage::epoch, .covers = covers});
     }
   }
   search_space const other{real{"dropout", 0.0, 1.0}};
@@ -218,7 +219,7 @@ TEST_CASE("a run that cannot afford a search goes without") {
   for (int epoch = 0; epoch < 9; ++epoch) {
     CHECK(tuner.ask().state == training_state::keep);
     CHECK(tuner.ask().values["lr"] == 1e-3);
-    tuner.tell({.metric = 1.0, .restorable = true, .coarse = true});
+    tuner.tell({.metric = 1.0, .restorable = true, .covers = coverage::epoch});
   }
 }
 
@@ -239,7 +240,7 @@ TEST_CASE("no epoch of a search allocates") {
   support::allocation_count count;
   for (int epoch = 0; epoch < 20; ++epoch) {
     double const rate = tuner.ask().values["lr"];
-    tuner.tell({.metric = quadratic_epoch(training, rate), .restorable = true, .coarse = true});
+    tuner.tell({.metric = quadratic_epoch(training, rate), .restorable = true, .covers = coverage::epoch});
   }
   CHECK(count.since() == 0);
 }

@@ -23,13 +23,16 @@ TEST_CASE("every event has a name of its own that reads back") {
   CHECK_FALSE(event_named(""));
 }
 
-TEST_CASE("every reason and outcome reads back by its name") {
+TEST_CASE("every reason, outcome and coverage reads back by its name") {
   for (int i = 0; to_string(static_cast<reason>(i)) != "unknown"; ++i) {
     CHECK(reason_named(to_string(static_cast<reason>(i))) == static_cast<reason>(i));
   }
   CHECK_FALSE(reason_named("unknown"));
   for (outcome const one : {outcome::measured, outcome::failed, outcome::skipped}) {
     CHECK(outcome_named(to_string(one)) == one);
+  }
+  for (coverage const one : {coverage::unknown, coverage::step, coverage::epoch}) {
+    CHECK(coverage_named(to_string(one)) == one);
   }
 }
 

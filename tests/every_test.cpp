@@ -203,4 +203,17 @@ TEST_CASE("the mean of a stretch of huge metrics is finite") {
   CHECK(std::isfinite(told[0].seen.noise));
 }
 
-TEST_CASE("every(0) is refused") { CHECK_THROWS_AS(every(0), invalid_option); }
+TEST_CASE("how many observations are a stretch depends on what each covers") {
+  support::log told;
+  auto tuner = scripted(space().center(), step_kind, &told) | every(stride{.of_steps = 3, .otherwise = 1});
+  for (coverage const covers : {coverage::unknown, coverage::epoch, coverage::step, coverage::step, coverage::step}) {
+    tuner.ask();
+    tuner.tell({.metric = 1.0, .covers = covers});
+  }
+  CHECK(told.size() == 3);
+}
+
+TEST_CASE("every(0) is refused") {
+  CHECK_THROWS_AS(every(0), invalid_option);
+  CHECK_THROWS_AS(every(stride{.of_steps = 0, .otherwise = 1}), invalid_option);
+}

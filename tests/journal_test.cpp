@@ -155,7 +155,8 @@ TEST_CASE("random steps read back exactly as they were") {
               .result = static_cast<outcome>(engine() % 3),
               .noise = any_double(),
               .steps = any_double(),
-              .validation = any_double()};
+              .validation = any_double(),
+              .covers = static_cast<coverage>(engine() % 3)};
     steps.push_back(std::move(s));
   }
   journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = {{"b", "\"\n\x01ü"}, {"", ""}}});
@@ -186,6 +187,7 @@ TEST_CASE("random steps read back exactly as they were") {
     REQUIRE(alike(e.noise, s.seen.noise));
     REQUIRE(alike(e.steps, s.seen.steps));
     REQUIRE(alike(e.validation, s.seen.validation));
+    REQUIRE(e.covers == s.seen.covers);
     REQUIRE(e.elapsed >= before);
     before = e.elapsed;
     REQUIRE(e.applied.size() == s.applied.size());
@@ -447,7 +449,9 @@ TEST_CASE("a journal is an earlier run to begin from, each step as it ran last")
   {
     journal written(place / "run.jsonl", space, {.metadata = {{"horizon", "400"}}});
     written.observed(at(1, 0.01), {.metric = 3.0});
-    written.observed(at(2, 0.02), {.metric = 2.0, .applied = ran, .noise = 0.5, .steps = 4.0, .validation = 1.5});
+    written.observed(
+        at(2, 0.02),
+        {.metric = 2.0, .applied = ran, .noise = 0.5, .steps = 4.0, .validation = 1.5, .covers = coverage::step});
     written.observed(at(3, 0.03), {.metric = 9.0});
   }
   {
@@ -463,6 +467,7 @@ TEST_CASE("a journal is an earlier run to begin from, each step as it ran last")
   CHECK(run.steps[1].noise == 0.5);
   CHECK(run.steps[1].steps == 4.0);
   CHECK(run.steps[1].validation == 1.5);
+  CHECK(run.steps[1].covers == coverage::step);
   CHECK(run.steps[1].why == reason::explore);
   CHECK(run.steps[2].applied[0] == 0.04);
   CHECK(run.steps[2].result == outcome::failed);

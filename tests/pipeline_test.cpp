@@ -226,6 +226,27 @@ TEST_CASE("every return of a run finds the state that was saved for it, and undo
   }
 }
 
+TEST_CASE("a run of unknown length is located too, and trains well from any start") {
+  auto const objective = GENERATE(hook::step, hook::first);
+  for (double const start : {1e-6, 0.3, 100.0}) {
+    for (std::uint64_t seed = 0; seed < 5; ++seed) {
+      support::trainee<support::noisy_quadratic> training{support::noisy_quadratic(seed, 0.1)};
+      search_space const space{real{"lr", 1e-6, 1e2, scale::log}};
+      settings const chosen{.parameters = space, .tuning = {.objective = objective, .seed = seed}};
+      suggestions tuning = make_pipeline(chosen, space.at({{"lr", start}}));
+      for (std::size_t step = 0; step < 2000; ++step) {
+        suggestion const& now = tuning.ask();
+        training.carry_out(now.state);
+        tuning.tell({.metric = training.now.step(now.values[0]), .restorable = true, .covers = coverage::step});
+      }
+      INFO("start " << start << " seed " << seed);
+      CHECK(training.now.loss() < 0.1);
+      CHECK_FALSE(training.origin);
+      CHECK_FALSE(training.trial);
+    }
+  }
+}
+
 TEST_CASE("where the metric turns out to be that of epochs, one stage locates the rate, and no copy is left over") {
   std::size_t const horizon = GENERATE(20U, 400U);
   for (double const start : {1e-5, 0.3, 50.0}) {
@@ -240,7 +261,7 @@ TEST_CASE("where the metric turns out to be that of epochs, one stage locates th
       if (has(now.events, event::range_test_ended)) ++ends;
       double loss = 0.0;
       for (int step = 0; step < 100; ++step) loss += training.now.step(now.values[0]) / 100.0;
-      tuning.tell({.metric = loss, .restorable = true, .coarse = true});
+      tuning.tell({.metric = loss, .restorable = true, .covers = coverage::epoch});
     }
     INFO("start " << start << ", " << horizon << " epochs");
     CHECK(ends == 1);

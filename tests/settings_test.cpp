@@ -119,11 +119,17 @@ TEST_CASE("every key of the stability section reaches the guard") {
 
 TEST_CASE("the tuner's stride follows the objective until it is set") {
   settings s;
-  CHECK(tuning_stride(s) == 1);
+  auto const is = [&](std::size_t of_steps, std::size_t otherwise) {
+    stride const n = tuning_stride(s);
+    return n.of_steps == of_steps && n.otherwise == otherwise;
+  };
+  CHECK(is(20, 1));
   s.tuning.objective = hook::step;
-  CHECK(tuning_stride(s) == 20);
+  CHECK(is(20, 20));
+  s.tuning.objective = hook::epoch;
+  CHECK(is(1, 1));
   s.tuning.tune_n_steps = 3;
-  CHECK(tuning_stride(s) == 3);
+  CHECK(is(3, 3));
 }
 
 TEST_CASE("the reference has every key once, with a default and a meaning") {
