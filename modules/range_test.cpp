@@ -32,7 +32,9 @@ constexpr double clearly = 1.1;
 // this and by `back_off`.
 constexpr double works_above = 10.0;
 // Of the sweep's fall, what a run has to make to have proven itself.
-constexpr double proven_part = 0.5;
+constexpr double proven_part = 0.7;
+// Training steps that tell a level from its noise.
+constexpr double least_proof = 16.0;
 // Training that soon is worse than it was before it began, by so much of the sweep's fall and of the noise, had
 // something to lose, as a network that has been trained before: that takes far lower values.
 constexpr double harmed_part = 0.35, harmed_noises = 0.7;
@@ -217,7 +219,7 @@ struct range_tested {
     }
     others.follow(trunk, fallen());
     if (others.length() > 0 && trunk >= static_cast<double>(others.length())) return start_pilots(inner);
-    if (trunk < options.proof * static_cast<double>(options.horizon > 0 ? options.horizon : options.long_run)) return;
+    if (trunk < proof_length()) return;
     if (left && others.regretted(fallen(), fall_unit())) return return_to_left(inner);
     if (should_fall && fallen() < proven_part * curve.fall()) return begin_again(lower(), inner);
     now = phase::through;
@@ -228,6 +230,11 @@ struct range_tested {
     if (seen.usable()) level.add(seen.metric);
   }
   double fallen() const noexcept { return curve.start_level() - level.mean(); }
+
+  double proof_length() const noexcept {
+    std::size_t const run = options.horizon > 0 ? options.horizon : options.long_run;
+    return std::max(options.proof * static_cast<double>(run), least_proof);
+  }
 
   bool harmed() const noexcept {
     return -fallen() > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());

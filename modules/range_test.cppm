@@ -7,26 +7,30 @@ export namespace autotunenet {
 
 struct range_test_options {
   std::string parameter = "lr";  ///< a real parameter on a log scale; the sweep stays inside its bounds
-  /// Observations that the run will have; 0: not known, then the sweep has `most_steps`.
+  /// Observations that the run will have; 0: not known, then the sweep has `most_steps`, and what follows is as in a
+  /// run of `long_run`.
   std::size_t horizon = 0;
-  /// The part of the horizon that the sweep takes; a short run goes up to `most_budget` to get `enough_steps`. Where
-  /// that leaves fewer than `least_steps` observations there is no sweep.
+  /// The part of the horizon that the sweep takes; a short run goes up to `most_budget` to get `enough_steps`, and a
+  /// very short one up to a quarter to get `least_steps`. Where that is not enough there is no sweep.
   double budget = 0.027;
   double most_budget = 0.1;
   std::size_t least_steps = 28;
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
   /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower or nothing
-  /// diverged inside the bounds, the value at which the metric had first made two thirds of its fall.
+  /// diverged inside the bounds, the value at which the metric had first made two thirds of its fall. Where no value
+  /// made the metric fall clearly, it is the start, moved to between a tenth of the last value before divergence and
+  /// that value divided by this.
   double back_off = 2.75;
   /// Runs of fewer observations begin higher than that, by the square root of the ratio, since the step that serves a
   /// run best falls with its length (Nemirovski et al. 2009, "Robust stochastic approximation approach to stochastic
   /// programming", section 2.2): at most at the last value before the sweep diverged, divided by `least_back_off`.
   std::size_t long_run = 2500;
   double least_back_off = 1.6;
-  /// Where training has made less than half of the sweep's fall by this part of the horizon, it begins again from the
+  /// Where training has made less than 0.7 of the sweep's fall by this part of the horizon, it begins again from the
   /// saved state, at most `restarts` times: with what a long run would begin with if it began clearly higher, else with
-  /// a quarter of the value.
+  /// a quarter of the value. Where it soon is clearly worse than before it began, it begins again at once, with a
+  /// tenth: so it is with networks that have been trained before.
   double proof = 0.07;
   std::size_t restarts = 2;
   /// Runs shorter than `long_run` compare what was found with pilots of other values, each of so many steps as this
@@ -40,10 +44,9 @@ struct range_test_options {
 /// begins at what was found, and is told so by `observation::applied`.
 ///
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
-/// says that the trainer can restore its state, and is left out otherwise, as it is where metrics are
-/// `coverage::epoch`. Suggestions of the sweep carry
-/// `reason::range_test`. Where no value of the sweep made the metric fall, the inner tuner's own start is kept.
-/// Where the horizon is known, what was found has to prove itself: see `range_test_options::proof`.
+/// says that the trainer can restore its state, and is left out otherwise, as it is where metrics cover epochs.
+/// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge, the inner tuner's own start is
+/// kept. What was found has to prove itself: see `range_test_options::proof`.
 ///
 /// A pilot runs from the saved state too. One of twice the value is gone on with if its metric has fallen as far as the
 /// run's had in as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding short-horizon

@@ -32,7 +32,8 @@ struct tuning_settings {
   goal direction = goal::minimize;
   hook objective = hook::first;
   std::uint64_t seed = 0;
-  /// Observations from one move of the tuner to the next. Not set: 20 training steps, or 1 epoch or validation.
+  /// Observations from one move of the tuner to the next. Not set: 20 where they cover training steps or the objective
+  /// is `hook::step`, else 1.
   std::optional<std::size_t> tune_n_steps{};
   std::size_t horizon = 0;          ///< observations that the run will have; 0: not known
   std::size_t steps_per_epoch = 0;  ///< training steps; 0: not known

@@ -93,7 +93,8 @@ enum class outcome : std::uint8_t {
   skipped,   ///< nothing was measured this time, and nothing is wrong
 };
 
-/// How much training a metric speaks of.
+/// How much training a metric speaks of. Where nothing else says it, what is tuned how often, and how the learning rate
+/// is found first, follows from this.
 enum class coverage : std::uint8_t {
   unknown,
   step,   ///< one training step: many such come in a run, and each is noisy
