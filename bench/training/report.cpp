@@ -103,7 +103,7 @@ std::string shift_text(results const& of, suite const& s) {
   return text;
 }
 
-std::string unfamiliar_text(results const& of, suite const& s) {
+std::string best_cosine_text(results const& of, suite const& s) {
   auto const rows = unfamiliar_rows(of, s);
   if (rows.empty()) return {};
   std::string text = headline(s);
@@ -140,16 +140,27 @@ std::string synthetic_text(results const& of, suite const& s) {
   return text;
 }
 
+std::string table(results const& of, suite const& s) {
+  switch (s.table) {
+    case layout::runs:
+      return run_table(of, s);
+    case layout::starts:
+      return sweep_text(of, s);
+    case layout::shifts:
+      return shift_text(of, s);
+    case layout::best_cosine:
+      return best_cosine_text(of, s);
+    case layout::synthetic:
+      return synthetic_text(of, s);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string report(results const& of, std::vector<suite> const& all) {
   std::string text;
-  for (auto const& s : all)
-    text += s.name == "sweep" || s.name == "epochs" || s.name == "open" ? sweep_text(of, s)
-            : s.name == "shifts"                                        ? shift_text(of, s)
-            : s.name == "unfamiliar"                                    ? unfamiliar_text(of, s)
-            : s.name == "synthetic"                                     ? synthetic_text(of, s)
-                                                                        : run_table(of, s);
+  for (auto const& s : all) text += table(of, s);
   text += goals(of, all);
   double spent = 0.0;
   for (auto const& [key, run] : of.all()) spent += run.wall_seconds;

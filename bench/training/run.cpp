@@ -20,6 +20,7 @@
 #include "normal.hpp"
 #include "optimizers.hpp"
 #include "regime.hpp"
+#include "schedules.hpp"
 #include "search.hpp"
 
 namespace training {
@@ -89,6 +90,7 @@ class session {
     plan_.problem = what.problem;
     batches_ = batches(now_.rows, batch, what.seed);
     noise_ = normal_stream(what.seed + 7);
+    if (what.regime == trained_before) train_before();
     trainee_ = {.optimizer = optimizer_.get(),
                 .model = model_.get(),
                 .lr = [this] { return optimizer_->param_groups()[0].options().get_lr(); },
@@ -105,10 +107,10 @@ class session {
     record out{.what = what_};
     initial_loss_ = evaluate(*model_, now_.validation).loss;
     timed([&] { method_.begin(plan_, trainee_); });
-    bool const stationary = what_.regime == "stationary";
-    std::size_t const parts = stationary ? 1 : 4;
+    bool const shifts = is_shift(what_.regime);
+    std::size_t const parts = shifts ? 4 : 1;
     for (std::size_t epoch = 0; epoch < what_.epochs && !lost(); ++epoch) {
-      if (!stationary && epoch == shift_epoch(what_.epochs)) shift();
+      if (shifts && epoch == shift_epoch(what_.epochs)) shift();
       for (std::size_t quarter = 0; quarter < parts; ++quarter) {
         for (std::size_t end = plan_.steps_per_epoch * (quarter + 1) / parts; in_epoch_ < end; ++in_epoch_) step();
         out.history.push_back(
@@ -128,6 +130,21 @@ class session {
     auto const began = clock::now();
     call();
     in_controller_ += clock::now() - began;
+  }
+
+  void train_before() {
+    constexpr double peak = 1e-3;
+    auto const optimizer = make_optimizer("adam", parameters_, peak);
+    std::size_t const steps = epochs_before * plan_.steps_per_epoch;
+    for (std::size_t n = 0; n < steps; ++n) {
+      double const rate = peak * cosine_shape(static_cast<double>(n) / static_cast<double>(steps));
+      for (auto& group : optimizer->param_groups()) group.options().set_lr(rate);
+      optimizer->zero_grad();
+      auto const [inputs, targets] = batch();
+      model_->loss(model_->forward(inputs), targets).backward();
+      optimizer->step();
+    }
+    optimizer->zero_grad();
   }
 
   bool lost() const { return !method_.restores() && lost_steps_ >= steps_until_lost; }
@@ -157,13 +174,16 @@ class session {
     last_lr_ = trainee_.lr();
   }
 
-  void step() {
-    timed([&] { method_.before_step(steps_, trainee_); });
+  part batch() {
     auto const rows = batches_.next();
     auto const index = at::from_blob(const_cast<std::int64_t*>(rows.data()), {static_cast<std::int64_t>(rows.size())},
                                      at::TensorOptions().dtype(at::kLong));
-    auto const inputs = now_.train.inputs.index_select(0, index);
-    auto const targets = now_.train.targets.index_select(0, index).flatten();
+    return {now_.train.inputs.index_select(0, index), now_.train.targets.index_select(0, index).flatten()};
+  }
+
+  void step() {
+    timed([&] { method_.before_step(steps_, trainee_); });
+    auto const [inputs, targets] = batch();
     model_->dropout = std::max(dropout_, now_.dropout);
     optimizer_->zero_grad();
     auto loss = model_->loss(model_->forward(inputs), targets);

@@ -30,7 +30,8 @@ void add_prodigy(std::vector<job>& to, job what, std::size_t seeds) {
 }
 
 suite scenarios(bool quick, std::size_t seeds) {
-  suite s{"scenarios", "the Python library's five: fixed_lr, scheduler, offline_hpo, stress_test, autotunenet", {}};
+  suite s{"scenarios", "the Python library's five: fixed_lr, scheduler, offline_hpo, stress_test, autotunenet",
+          layout::runs};
   std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 5;
   for (auto const* problem : {"mlp", "cnn"}) {
     bool const small = std::string_view(problem) == "cnn";
@@ -59,7 +60,7 @@ suite scenarios(bool quick, std::size_t seeds) {
 }
 
 suite sweep(bool quick, std::size_t seeds) {
-  suite s{"sweep", "the same run from starting rates between 1e-5 and 1e2", {}};
+  suite s{"sweep", "the same run from starting rates between 1e-5 and 1e2", layout::starts};
   std::size_t const n = seeds != 0 ? seeds : 1;
   for (auto const* optimizer : {"adam", "sgd", "momentum"}) {
     bool const adam = std::string_view(optimizer) == "adam";
@@ -83,7 +84,7 @@ suite sweep(bool quick, std::size_t seeds) {
 }
 
 suite shifts_suite(bool quick, std::size_t seeds) {
-  suite s{"shifts", "something changes when half of the run is over", {}};
+  suite s{"shifts", "something changes when half of the run is over", layout::shifts};
   std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 3;
   for (auto const regime : shifts) {
     if (quick && regime != "label_noise" && regime != "data_shift") continue;
@@ -104,7 +105,7 @@ suite shifts_suite(bool quick, std::size_t seeds) {
 }
 
 suite parameters(bool quick, std::size_t seeds) {
-  suite s{"parameters", "several parameters against the best cosine of one rate in hindsight", {}};
+  suite s{"parameters", "several parameters against the best cosine of one rate in hindsight", layout::runs};
   std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 15;
   job const base{.problem = "mlp", .optimizer = "adam", .epochs = quick ? 5U : 20U};
   for (auto const* optimizer : {"adam", "momentum"}) {
@@ -129,7 +130,7 @@ suite parameters(bool quick, std::size_t seeds) {
 }
 
 suite characters_suite(bool quick, std::size_t seeds) {
-  suite s{"characters", "a recurrent network reads licences character by character", {}};
+  suite s{"characters", "a recurrent network reads licences character by character", layout::runs};
   std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 3;
   job const base{.problem = "gru", .optimizer = "adam", .epochs = quick ? 2U : 12U};
   for (double const start : {1e-4, 1e-3, 1e-2, 1e-1})
@@ -167,18 +168,19 @@ suite few_starts(suite s, std::initializer_list<char const*> ours, bool quick, s
 }
 
 suite by_epochs(bool quick, std::size_t seeds) {
-  return few_starts({"epochs", "tuned by what epochs say alone: the mean training loss, or the validation loss", {}},
-                    {"ours_epochs", "ours_validations"}, quick, seeds);
+  return few_starts(
+      {"epochs", "tuned by what epochs say alone: the mean training loss, or the validation loss", layout::starts},
+      {"ours_epochs", "ours_validations"}, quick, seeds);
 }
 
 suite open_ended(bool quick, std::size_t seeds) {
-  return few_starts({"open", "tuned without being told how long the run will be", {}}, {"plateau", "ours_open"}, quick,
-                    seeds);
+  return few_starts({"open", "tuned without being told how long the run will be", layout::starts},
+                    {"plateau", "ours_open"}, quick, seeds);
 }
 
 // Each optimizer's cosines span what people use it with, a factor of 10^0.5 apart.
 suite unfamiliar(bool quick, std::size_t seeds) {
-  suite s{"unfamiliar", "networks and optimizers that no default was chosen on, in short runs", {}};
+  suite s{"unfamiliar", "networks and optimizers that no default was chosen on, in short runs", layout::best_cosine};
   std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 2;
   struct {
     char const* optimizer;
@@ -200,8 +202,32 @@ suite unfamiliar(bool quick, std::size_t seeds) {
   return s;
 }
 
+// What a network knows is worth more than what it has yet to learn: the best peaks are low.
+suite fine_tuning(bool quick, std::size_t seeds) {
+  suite s{"fine_tuning", "networks that were trained before, for five epochs more", layout::best_cosine};
+  std::size_t const n = seeds != 0 ? seeds : quick ? 1 : 3;
+  struct {
+    char const* optimizer;
+    double lowest_peak;
+  } const optimizers[] = {{"adamw", 1e-6}, {"momentum", 1e-5}};
+  for (auto const* problem : {"mlp", "cnn", "batch_norm"})
+    for (auto const& [optimizer, lowest_peak] : optimizers) {
+      if (quick && (std::string_view(problem) != "mlp" || std::string_view(optimizer) != "adamw")) continue;
+      job base{.problem = problem, .regime = std::string(trained_before), .optimizer = optimizer, .epochs = 5};
+      for (double exponent = 0.0; exponent <= 4.0; exponent += 1.0) {
+        auto what = base;
+        what.method = "cosine";
+        what.start_lr = lowest_peak * std::pow(10.0, exponent);
+        add(s.jobs, what, n);
+      }
+      base.method = "ours";
+      add(s.jobs, base, n);
+    }
+  return s;
+}
+
 suite synthetic(bool quick, std::size_t seeds) {
-  suite s{"synthetic", "the noisy quadratic and a drifting bandit", {}};
+  suite s{"synthetic", "the noisy quadratic and a drifting bandit", layout::synthetic};
   for (auto const* problem : {"quadratic_250", "quadratic_1000"}) {
     for (auto const* method : {"greedy", "best_constant", "best_cosine", "near_optimal"})
       s.jobs.push_back({.problem = problem, .method = method, .optimizer = "sgd"});
@@ -234,7 +260,7 @@ std::vector<suite> suites(suite_options options) {
   std::vector<suite> all{
       scenarios(quick, seeds),        sweep(quick, seeds),     shifts_suite(quick, seeds), parameters(quick, seeds),
       characters_suite(quick, seeds), by_epochs(quick, seeds), open_ended(quick, seeds),   unfamiliar(quick, seeds),
-      synthetic(quick, seeds)};
+      fine_tuning(quick, seeds),      synthetic(quick, seeds)};
   if (epochs == 0) return all;
   for (auto& s : all)
     for (auto& what : s.jobs) what.epochs = epochs;

@@ -9,10 +9,14 @@
 
 namespace training {
 
+/// How a suite's results are set out.
+enum class layout { runs, starts, shifts, best_cosine, synthetic };
+
 struct suite {
   std::string_view name;
   std::string_view about;
-  std::vector<job> jobs;
+  layout table;
+  std::vector<job> jobs{};
 };
 
 struct suite_options {

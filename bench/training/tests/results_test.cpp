@@ -128,7 +128,7 @@ TEST_CASE("the grid of starting rates has 36 from 1e-5 to 1e2, ten in two decade
 TEST_CASE("a sweep counts what is near the best, worse than the start left alone, and dead") {
   file const f;
   results all(f.path);
-  suite s{"sweep", "", {}};
+  suite s{"sweep", "", layout::starts};
   for (auto const& run :
        {with("fixed", 1e-3, 0.86), with("fixed", 1e-2, 0.8), with("fixed", 1.0, 0.1), with("cosine", 1e-3, 0.868),
         with("ours", 1e-3, 0.85), with("ours", 1e-2, 0.8551), with("ours", 1.0, unknown)}) {
@@ -152,7 +152,7 @@ TEST_CASE("a sweep counts what is near the best, worse than the start left alone
 TEST_CASE("a row of the unfamiliar has the best cosine, the next one, and the worst of ours") {
   file const f;
   results all(f.path);
-  suite s{"unfamiliar", "", {}};
+  suite s{"unfamiliar", "", layout::best_cosine};
   auto const add = [&](record run, std::uint64_t seed, double extra = 0.0) {
     run.what.seed = seed;
     run.extra_work_fraction = extra;
