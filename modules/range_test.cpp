@@ -254,6 +254,7 @@ struct range_tested {
   }
 
   void land_again(double there, training_state back, suggestions& inner) {
+    if (inner.poll() == nullptr) return;  // the tuner has ended: the run goes on as it is
     level = recent_level();
     spent = trunk = 0.0;
     left = false;

@@ -75,6 +75,11 @@ struct trained_before {
   }
 };
 
+suggestions told_so_often(configuration start, int times) {
+  suggestion one{.number = 1, .values = std::move(start)};
+  for (; times > 0; --times, ++one.number) co_yield one;
+}
+
 std::vector<double> landings_of(trained_before network, double start, std::size_t horizon) {
   trainee<trained_before> training{network};
   auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = horizon});
@@ -302,6 +307,20 @@ TEST_CASE("what does harm at once is undone, and training goes on far lower") {
     REQUIRE(found.size() == 2);
     CHECK(found[0] > 4e-3);
     CHECK(found[1] == found[0] / 10.0);
+  }
+}
+
+TEST_CASE("a tuner that ends while its start is being proven ends the run, whatever was due") {
+  for (int times = 1; times < 20; ++times) {
+    trainee<trained_before> training{{.tolerated = 4e-3}};
+    auto tuner = told_so_often(space().center(), times) | range_test({.horizon = 4000});
+    int steps = 0;
+    while (suggestion const* s = tuner.poll()) {
+      training.carry_out(s->state);
+      tuner.tell({.metric = training.now.step(s->values["lr"]), .restorable = true});
+      REQUIRE(++steps < 600);
+    }
+    CHECK(tuner.finished());
   }
 }
 
