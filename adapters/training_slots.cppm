@@ -34,9 +34,10 @@ struct slots_report {
 /// A return to the good state goes to the newest one, to the candidate where nothing was promoted yet. A return that
 /// follows without a promotion in between says that trouble was already on its way there: it goes to the good state
 /// before, where `slot_options::snapshots` keeps one. A candidate mark is left out while
-/// such marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good state
-/// there is, which is older but was good, and never brings up a candidate older than the one the guard means. The first
-/// candidate is always marked, and so is every trial. A mark that the folder has no room for is left out, whichever.
+/// such marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good
+/// state there is, which is older but was good, and never brings up a candidate older than the one the guard means. The
+/// first candidate is always marked, and so is every trial. A mark that the folder has no room for is left out,
+/// whichever.
 ///
 /// Refers to the model and the optimizer: both must outlive it.
 class training_slots {
@@ -80,9 +81,9 @@ class training_slots {
   std::filesystem::path folder_;
   double budget_;
   slot origin_, trial_, candidate_;
-  std::vector<slot> good_;  // the newest first
-  bool returned_ = false;   // to the newest good one, and nothing was promoted since
-  double begin_;            // seconds of a clock that only goes forward
+  std::vector<slot> good_;      // the newest first
+  bool returned_ = false;       // to the newest good one, and nothing was promoted since
+  double begin_;                // seconds of a clock that only goes forward
   double on_candidates_ = 0.0;  // seconds
   double on_trials_ = 0.0;
   bool has_marked_candidate_ = false;

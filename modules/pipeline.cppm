@@ -12,8 +12,9 @@ export namespace autotunenet {
 /// `branch_test`, `range_test`, `guard`, and `maximize` where the metric should grow.
 ///
 /// `start` is what training runs with now; empty: the center of the space. Stages are left out where they have nothing
-/// to do: annealing needs a real parameter that is the learning rate, the two tests one on a log scale, and observations
-/// of training steps; where they may be of epochs, `bracket` stands by. All frames come from `memory`, if given.
+/// to do: annealing needs a real parameter that is the learning rate, the two tests one on a log scale, and
+/// observations of training steps; where they may be of epochs, `bracket` stands by. All frames come from `memory`, if
+/// given.
 ///
 /// Throws `invalid_option`: settings that `check` refuses, settings without parameters where `start` has none either,
 /// and a start of another space.

@@ -45,8 +45,8 @@ struct range_test_options {
 ///
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
 /// says that the trainer can restore its state, and is left out otherwise, as it is where metrics cover epochs.
-/// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge, the inner tuner's own start is
-/// kept. What was found has to prove itself: see `range_test_options::proof`.
+/// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
+/// the inner tuner's own start is kept. What was found has to prove itself: see `range_test_options::proof`.
 ///
 /// A pilot runs from the saved state too. One of twice the value is gone on with if its metric has fallen as far as the
 /// run's had in as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding short-horizon

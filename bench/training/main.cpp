@@ -123,13 +123,23 @@ int bench(int argc, char** argv) {
   CLI::App app{
       "Trains real networks under AutoTuneNet and under its peers, from the same weights in the same batch order.\n"
       "Runs that are in the results file are not done again, so a run that was ended goes on where it was."};
-  std::string names;
-  for (auto const& s : suites()) names += std::format("{}{}", names.empty() ? "" : ", ", s.name);
+  std::set<std::string> names;
+  for (auto const& s : suites()) names.emplace(s.name);
+  auto const all_of = [](std::string job::* part) {
+    std::set<std::string> found;
+    for (auto const& s : suites())
+      for (auto const& what : s.jobs) found.insert(what.*part);
+    return CLI::IsMember(found);
+  };
   app.add_flag("--quick", chosen.options.quick, "a small part of everything, in five minutes on two cores");
-  app.add_option("--only", chosen.only, "suites: " + names)->delimiter(',');
-  app.add_option("--problem", chosen.problems, "only runs of these models")->delimiter(',');
-  app.add_option("--optimizer", chosen.optimizers, "only runs of these optimizers")->delimiter(',');
-  app.add_option("--method", chosen.methods, "only runs of these methods")->delimiter(',');
+  app.add_option("--only", chosen.only, "suites")->delimiter(',')->check(CLI::IsMember(names));
+  app.add_option("--problem", chosen.problems, "only runs of these models")
+      ->delimiter(',')
+      ->check(all_of(&job::problem));
+  app.add_option("--optimizer", chosen.optimizers, "only runs of these optimizers")
+      ->delimiter(',')
+      ->check(all_of(&job::optimizer));
+  app.add_option("--method", chosen.methods, "only runs of these methods")->delimiter(',')->check(all_of(&job::method));
   app.add_option("--start", chosen.starts, "only runs from these learning rates")->delimiter(',');
   app.add_option("--seeds", chosen.options.seeds, "seeds of every run; 0: as each suite has them");
   app.add_option("--epochs", chosen.options.epochs, "length of every run; 0: as each suite has it");
@@ -144,11 +154,6 @@ int bench(int argc, char** argv) {
   app.add_flag("--report", chosen.report_only, "only prints what the results file has");
   CLI11_PARSE(app, argc, argv);
 
-  for (auto const& name : chosen.only)
-    if (std::ranges::none_of(suites(), [&](suite const& s) { return s.name == name; })) {
-      std::fprintf(stderr, "There is no suite %s; there are: %s.\n", name.c_str(), names.c_str());
-      return 2;
-    }
   if (chosen.file.empty()) chosen.file = usual_file(chosen.options);
 
   results all(chosen.file);
