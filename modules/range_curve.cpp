@@ -24,12 +24,14 @@ range_curve::range_curve(std::size_t steps)
 }
 
 void range_curve::add(double value, double metric) {
+  if (double const apart = std::abs(metric - last_); apart > 0.0) grain_ = std::min(grain_, apart);
+  last_ = metric;
   average_.add(metric);
   double const smoothed = average_.mean();
   values_.push_back(value);
   smoothed_.push_back(smoothed);
 
-  double const jitter = start_.most_jitter();
+  double const jitter = std::max(start_.most_jitter(), grain());
   bool const still_level = start_.mean - smoothed < 1.5 * jitter && std::abs(metric - start_.mean) < 4.0 * jitter;
   bool const settling = values_.size() <= settle_;
   if (settling || still_level) start_.add(metric);
@@ -40,23 +42,23 @@ void range_curve::add(double value, double metric) {
   }
   // Once may be an outlier, unless it is far out.
   bool const now = over(metric) || smoothed > best_ + tolerance();
-  bool const far = metric > best_ + (flat() ? 40.0 * start_.most_noise() : 4.0 * tolerance());
+  bool const far = metric > best_ + (flat() ? 40.0 * start_noise() : 4.0 * tolerance());
   diverged_ = far || (now && over_before_);
   over_before_ = now;
 }
 
 bool range_curve::over(double metric) const noexcept {
-  return flat() ? metric > start_.mean + 12.0 * start_.most_noise() : metric > best_ + 4.0 * tolerance();
+  return flat() ? metric > start_.mean + 12.0 * start_noise() : metric > best_ + 4.0 * tolerance();
 }
 
 double range_curve::tolerance() const noexcept {
-  return std::max(0.25 * gained(), (flat() ? 12.0 : 2.0) * start_.most_noise());
+  return std::max(0.25 * gained(), (flat() ? 12.0 : 2.0) * start_noise());
 }
 
 // By the error of the smoothed metric and of the level it is compared with.
 double range_curve::fall_in_errors() const noexcept {
-  double const error =
-      start_.noise() * std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()) + 1.0 / std::max(start_.count, 1.0));
+  double const error = std::max(start_.noise(), grain()) *
+                       std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()) + 1.0 / std::max(start_.count, 1.0));
   double const fall = gained() - rounding * std::abs(start_.mean);
   return fall > 0.0 ? fall / error : 0.0;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <vector>
@@ -34,12 +35,12 @@ class range_curve {
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean; }
   /// What the noise of one metric is at the start, at most.
-  double start_noise() const noexcept { return start_.most_noise(); }
+  double start_noise() const noexcept { return std::max(start_.most_noise(), grain()); }
   double fall() const noexcept { return gained(); }
 
   template <class Archive>
   void fields(Archive& a) {
-    a(values_)(smoothed_)(average_)(start_)(best_)(best_value_)(over_before_)(diverged_);
+    a(values_)(smoothed_)(average_)(start_)(last_)(grain_)(best_)(best_value_)(over_before_)(diverged_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
     if (smoothed_.size() != values_.size() || (found && values_.empty())) a.refuse("holds half a curve");
   }
@@ -73,7 +74,9 @@ class range_curve {
   double fall_in_errors() const noexcept;
   bool over(double metric) const noexcept;
   double gained() const noexcept { return start_.mean - best_; }
-  bool flat() const noexcept { return gained() <= 1.5 * start_.most_noise(); }
+  bool flat() const noexcept { return gained() <= 1.5 * start_noise(); }
+  /// What the metric can tell apart: the accuracy of a few hundred examples moves by steps, and by none for long.
+  double grain() const noexcept { return grain_ < std::numeric_limits<double>::infinity() ? grain_ : 0.0; }
   double tolerance() const noexcept;
 
   std::size_t settle_;  // metrics that always belong to the level at the start
@@ -81,6 +84,8 @@ class range_curve {
   std::vector<double> smoothed_;
   recent_level average_;
   level start_;
+  double last_ = std::numeric_limits<double>::quiet_NaN();
+  double grain_ = std::numeric_limits<double>::infinity();  // the smallest difference of neighbours that differ
   double best_;
   double best_value_ = 0.0;
   bool over_before_ = false;

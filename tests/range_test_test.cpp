@@ -285,6 +285,24 @@ TEST_CASE("where nothing makes the metric fall, the start is kept") {
   }
 }
 
+TEST_CASE("one step of a metric that moves by steps is no divergence") {
+  constexpr double grain = 1.0 / 500.0;  // the error rate of 500 examples, which half of it is at first
+  for (std::size_t const horizon : {0U, 200U, 1000U}) {
+    auto tuner = following(space().at({{"lr", 1e-5}})) | range_test({.horizon = horizon, .pilot = 0.0});
+    double landed = 0.0;
+    for (int step = 0; landed == 0.0; ++step) {
+      suggestion const& s = tuner.ask();
+      double const decades = std::log10(s.values["lr"]);
+      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+      double const error = decades < -4.0 || decades > 0.0 ? 0.5 : -0.125 * decades;
+      tuner.tell({.metric = grain * (std::round(error / grain) + (step == 9 ? 1.0 : 0.0)), .restorable = true});
+    }
+    INFO("horizon " << horizon << " landed " << landed);
+    CHECK(landed > 1e-3);
+    CHECK(landed < 1.0);
+  }
+}
+
 TEST_CASE("where nothing makes the metric fall but something breaks it, the start is moved to where training works") {
   for (std::size_t const horizon : {0U, 1000U, 4000U}) {
     trained_before const network{.tolerated = 0.3};
