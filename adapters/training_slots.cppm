@@ -28,16 +28,14 @@ struct slots_report {
   std::uint64_t marked_at = 0;                     ///< where something was put back: the step it was marked at
 };
 
-/// Carries out `suggestion::state`: training snapshots of the origin, the trial, the candidate and the good
-/// states.
+/// Carries out `suggestion::state`: training snapshots of the origin, the trial, the candidate and the good states.
 ///
 /// A return to the good state goes to the newest one, to the candidate where nothing was promoted yet. A return that
 /// follows without a promotion in between says that trouble was already on its way there: it goes to the good state
-/// before, where `slot_options::snapshots` keeps one. A candidate mark is left out while
-/// such marks have cost more than their budget. The candidate is void then: a promotion that follows keeps the good
-/// state there is, which is older but was good, and never brings up a candidate older than the one the guard means. The
-/// first candidate is always marked, and so is every trial. A mark that the folder has no room for is left out,
-/// whichever.
+/// before, where `slot_options::snapshots` keeps one. A candidate mark is left out while such marks have cost more than
+/// their budget. The candidate is void then: a promotion that follows keeps the good state there is, which is older but
+/// was good, and never brings up a candidate older than the one the guard means. The first candidate is always marked,
+/// and so is every trial. A mark that the folder has no room for is left out, whichever.
 ///
 /// Refers to the model and the optimizer: both must outlive it.
 class training_slots {
