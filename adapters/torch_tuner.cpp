@@ -38,7 +38,7 @@ suggestion const& first_of(suggestions& pipeline) {
 coverage covered_by(hook objective) noexcept {
   switch (objective) {
     case hook::first:
-      return coverage::unknown;
+      break;
     case hook::step:
       return coverage::step;
     case hook::epoch:

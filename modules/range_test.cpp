@@ -157,12 +157,8 @@ struct range_tested {
     undone = spent;
     should_fall = curve.fell();
     if (!should_fall) others.end();
-    if (should_fall) {
-      safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
-      if (!curve.fell_clearly()) safe_value = std::max(safe_value, curve.edge() / greatest_divisor());
-      double const there = std::min(safe_value * raise(), curve.edge() / least_divisor());
-      land_at(there, reason::start, event::range_test_ended, inner);
-    } else if (double const there = nearest_that_works(); there != start) {
+    double const there = should_fall ? where_it_fell() : nearest_that_works();
+    if (should_fall || there != start) {
       land_at(there, reason::start, event::range_test_ended, inner);
     } else {
       now = phase::through;
@@ -180,6 +176,12 @@ struct range_tested {
   // The edge is not known better than the sweep is fine.
   double least_divisor() const noexcept {
     return std::clamp(value(1) / value(0), options.least_back_off, options.back_off);
+  }
+
+  double where_it_fell() noexcept {
+    safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
+    if (!curve.fell_clearly()) safe_value = std::max(safe_value, curve.edge() / greatest_divisor());
+    return std::min(safe_value * raise(), curve.edge() / least_divisor());
   }
 
   // Nothing was found: the start, moved where it does not work.
