@@ -123,11 +123,12 @@ int bench(int argc, char** argv) {
   CLI::App app{
       "Trains real networks under AutoTuneNet and under its peers, from the same weights in the same batch order.\n"
       "Runs that are in the results file are not done again, so a run that was ended goes on where it was."};
+  auto const known = suites();
   std::set<std::string> names;
-  for (auto const& s : suites()) names.emplace(s.name);
-  auto const all_of = [](std::string job::* part) {
+  for (auto const& s : known) names.emplace(s.name);
+  auto const all_of = [&](std::string job::* part) {
     std::set<std::string> found;
-    for (auto const& s : suites())
+    for (auto const& s : known)
       for (auto const& what : s.jobs) found.insert(what.*part);
     return CLI::IsMember(found);
   };

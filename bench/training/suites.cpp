@@ -178,6 +178,23 @@ suite open_ended(bool quick, std::size_t seeds) {
                     {"plateau", "ours_open"}, quick, seeds);
 }
 
+struct peaks {
+  double lowest;
+  double decades, apart;  // that they span, and from one to the next
+};
+
+// Ours from the usual start, and cosines from these peaks.
+void add_against_cosines(std::vector<job>& to, job what, peaks of, std::size_t seeds) {
+  what.method = "ours";
+  job cosine = what;
+  cosine.method = "cosine";
+  for (double exponent = 0.0; exponent <= of.decades; exponent += of.apart) {
+    cosine.start_lr = of.lowest * std::pow(10.0, exponent);
+    add(to, cosine, seeds);
+  }
+  add(to, what, seeds);
+}
+
 // Each optimizer's cosines span what people use it with, a factor of 10^0.5 apart.
 suite unfamiliar(bool quick, std::size_t seeds) {
   suite s{"unfamiliar", "networks and optimizers that no default was chosen on, in short runs", layout::best_cosine};
@@ -189,15 +206,8 @@ suite unfamiliar(bool quick, std::size_t seeds) {
   for (auto const* problem : {"batch_norm", "deep_tanh", "linear", "squared_error", "transformer"})
     for (auto const& [optimizer, lowest_peak] : optimizers) {
       if (quick && (std::string_view(problem) == "transformer" || std::string_view(optimizer) != "adamw")) continue;
-      job base{.problem = problem, .optimizer = optimizer, .epochs = 5};
-      for (double exponent = 0.0; exponent <= 3.0; exponent += 0.5) {
-        auto what = base;
-        what.method = "cosine";
-        what.start_lr = lowest_peak * std::pow(10.0, exponent);
-        add(s.jobs, what, n);
-      }
-      base.method = "ours";
-      add(s.jobs, base, n);
+      job const base{.problem = problem, .optimizer = optimizer, .epochs = 5};
+      add_against_cosines(s.jobs, base, {.lowest = lowest_peak, .decades = 3.0, .apart = 0.5}, n);
     }
   return s;
 }
@@ -213,15 +223,8 @@ suite fine_tuning(bool quick, std::size_t seeds) {
   for (auto const* problem : {"mlp", "cnn", "batch_norm"})
     for (auto const& [optimizer, lowest_peak] : optimizers) {
       if (quick && (std::string_view(problem) != "mlp" || std::string_view(optimizer) != "adamw")) continue;
-      job base{.problem = problem, .regime = std::string(trained_before), .optimizer = optimizer, .epochs = 5};
-      for (double exponent = 0.0; exponent <= 4.0; exponent += 1.0) {
-        auto what = base;
-        what.method = "cosine";
-        what.start_lr = lowest_peak * std::pow(10.0, exponent);
-        add(s.jobs, what, n);
-      }
-      base.method = "ours";
-      add(s.jobs, base, n);
+      job const base{.problem = problem, .regime = std::string(trained_before), .optimizer = optimizer, .epochs = 5};
+      add_against_cosines(s.jobs, base, {.lowest = lowest_peak, .decades = 4.0, .apart = 1.0}, n);
     }
   return s;
 }
