@@ -59,7 +59,6 @@ trained sweep(noisy_quadratic training, configuration start, std::size_t horizon
   return run(tuner, training, 110);
 }
 
-/// Where training begins, and begins again, if it stays where it was after each landing.
 /// A network that has nothing left to learn: its loss is noise about a level that high rates raise for good, by as
 /// much.
 struct trained_before {
@@ -97,6 +96,21 @@ std::vector<double> landings_of(trained_before network, double start, std::size_
   return found;
 }
 
+/// @param part of the loss at first that is left at most
+void check_short_runs(std::size_t horizon, double part) {
+  for (double const start : {1e-6, 100.0}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      noisy_quadratic training(seed);
+      auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = horizon});
+      trained const result = run(tuner, training, horizon);
+      INFO("start " << start << " seed " << seed << " landed " << result.landed);
+      CHECK(result.extra <= 28);
+      CHECK(training.loss() < part * noisy_quadratic(seed).loss());
+    }
+  }
+}
+
+/// Where training begins, and begins again, if it stays where it was after each landing.
 struct landings {
   std::vector<double> values;
   bool dropped = false;
@@ -168,16 +182,7 @@ TEST_CASE("an upper bound that trains well is no divergence to keep away from") 
 }
 
 TEST_CASE("a short run affords a coarse sweep, and trains well from any start all the same") {
-  for (double const start : {1e-6, 100.0}) {
-    for (std::uint64_t seed = 0; seed < 20; ++seed) {
-      noisy_quadratic training(seed);
-      auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = 250});
-      trained const result = run(tuner, training, 250);
-      INFO("start " << start << " seed " << seed << " landed " << result.landed);
-      CHECK(result.extra <= 28);
-      CHECK(training.loss() < 0.2 * noisy_quadratic(seed).loss());
-    }
-  }
+  check_short_runs(250, 0.2);
 }
 
 TEST_CASE("a sweep that gets rough long before it diverges lands where it was smooth still") {
@@ -257,17 +262,7 @@ TEST_CASE("a trainer that cannot restore its state is never swept") {
   }
 }
 
-TEST_CASE("a very short run affords the shortest sweep") {
-  for (double const start : {1e-6, 100.0}) {
-    for (std::uint64_t seed = 0; seed < 20; ++seed) {
-      noisy_quadratic training(seed);
-      auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = 120});
-      trained const result = run(tuner, training, 120);
-      INFO("start " << start << " seed " << seed << " landed " << result.landed);
-      CHECK(training.loss() < 0.4 * noisy_quadratic(seed).loss());
-    }
-  }
-}
+TEST_CASE("a very short run affords the shortest sweep") { check_short_runs(120, 0.4); }
 
 TEST_CASE("a run too short for a sweep goes without") {
   noisy_quadratic training(1);
