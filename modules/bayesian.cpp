@@ -28,8 +28,8 @@ bayesian_options const& checked(bayesian_options const& options, search_space co
   if (options.window < 8 || options.window > 1024) {
     throw invalid_option(std::format("bayesian: window = {} must lie between 8 and 1024", options.window));
   }
-  if (!(options.half_life > 0.0)) {
-    throw invalid_option(std::format("bayesian: half_life = {} must be above 0", options.half_life));
+  if (options.half_life && !(*options.half_life > 0.0)) {
+    throw invalid_option(std::format("bayesian: half_life = {} must be above 0", *options.half_life));
   }
   if (options.from == learned::level && !options.earlier.empty()) {
     throw invalid_option("bayesian: earlier tells improvements; with `learned::level` nothing can be made of it");
@@ -40,8 +40,16 @@ bayesian_options const& checked(bayesian_options const& options, search_space co
   return options;
 }
 
+constexpr double usual_half_life = 64.0;
+
 gaussian_process make_surrogate(search_space const& space, bayesian_options const& options) {
-  gaussian_process_options made{.categorical = {}, .capacity = options.window, .half_life = options.half_life};
+  gaussian_process_options made{
+      .categorical = {}, .capacity = options.window, .half_life = options.half_life.value_or(usual_half_life)};
+  if (options.from == learned::level) {
+    made.subset = options.window;
+    made.learn_half_life = !options.half_life;
+    if (made.learn_half_life) made.half_life = 32.0 * static_cast<double>(options.window);
+  }
   for (std::size_t i = 0; i < space.size(); ++i) made.categorical.push_back(space.is_categorical(i));
   return gaussian_process(std::move(made));
 }
@@ -69,11 +77,12 @@ class bayesian_tuner {
         step_(space_.size()),
         candidate_(space_.size()),
         looking_(space_.size(), true) {
+    double const half_life = options.half_life.value_or(usual_half_life);
     region_.patience = std::max<std::size_t>(8, 2 * space_.size());
-    region_.memory = static_cast<std::size_t>(std::clamp(options.half_life, 8.0, 4096.0));
+    region_.memory = static_cast<std::size_t>(std::clamp(half_life, 8.0, 4096.0));
     next_.values = options.start.empty() ? space_.center() : options.start;
     space_.to_unit(next_.values.values(), incumbent_);
-    recall(options.earlier, options.half_life);
+    recall(options.earlier, half_life);
   }
 
   suggestion const& ask() {

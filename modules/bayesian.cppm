@@ -19,13 +19,15 @@ struct bayesian_options {
   configuration start{};
   /// Observations kept; older ones are forgotten. 8 to 1024.
   std::size_t window = 128;
-  /// The age, in observations, at which the correlation with the present has fallen to one half.
-  double half_life = 64.0;
+  /// The age, in observations, at which the correlation with the present has fallen to one half. Unset: 64; with
+  /// `learned::level` whatever explains the observations best, a long one to begin with. Infinity: nothing drifts.
+  std::optional<double> half_life{};
   /// How sure the surrogate must be, in standard deviations, that another configuration is better before it moves
   /// there; 0 follows the mean.
   double caution = 0.75;
   /// `level` searches the whole reach by noisy expected improvement, with no incumbent to stay at: `caution`, a told
-  /// noise and how a move was made count for nothing. Infinity is a fine `half_life` where nothing drifts.
+  /// noise and how a move was made count for nothing. A drift that is known for sure is followed sooner where
+  /// `half_life` says so.
   learned from = learned::improvement;
   /// What an earlier run was told, in this search space: the surrogate begins with it, discounted. At most half of the
   /// window, spread evenly over that run, as if its end lay one half-life back. For `learned::improvement` alone.

@@ -50,10 +50,11 @@ struct window_points {
 
 /// The covariance of what a configuration is worth: constant^2 + signal^2 * Matern 5/2 * Hamming * forgetting.
 ///
-/// Logarithms of standard deviations and lengths, in this order: signal, noise, metric, step, then one length per
-/// dimension.
+/// What is learned are logarithms, in this order: the standard deviations of signal, noise, metric and step, the
+/// half-life, then one length per dimension.
 struct covariance {
-  static constexpr index lengths = 4;
+  static constexpr index half_life = 4;
+  static constexpr index lengths = 5;
   static index count(index dimensions) { return lengths + dimensions; }
 
   double constant = 1.0;  // variances

@@ -65,8 +65,8 @@ struct gaussian_process::implementation {
         rows(capacity + slack),
         factor(capacity, slack),
         points(rows, dimensions),
-        climb(dimensions, flags_of(options.categorical)),
-        likelihood(subset, dimensions),
+        climb(dimensions, flags_of(options.categorical), options.half_life),
+        likelihood(subset, dimensions, options.learn_half_life),
         alpha(rows),
         reference(rows),
         kernel(rows),
@@ -75,15 +75,16 @@ struct gaussian_process::implementation {
         work(rows),
         reference_x(dimensions),
         logs(detail::covariance::count(dimensions)),
-        gradient(logs.size()) {
+        gradient(logs.size()),
+        learn_half_life(options.learn_half_life) {
     prior.categorical = flags_of(options.categorical);
     prior.constant = options.constant * options.constant;
-    prior.decay = std::numbers::ln2 / options.half_life;
     prior.inverse_length.resize(dimensions);
     given.signal = climb.typical(0);
     given.noise = climb.typical(1);
     given.metric = climb.typical(2);
     given.step = climb.typical(3);
+    given.half_life = options.half_life;
     for (index d = 0; d < dimensions; ++d) given.length.push_back(climb.typical(detail::covariance::lengths + d));
     use();
   }
@@ -96,6 +97,7 @@ struct gaussian_process::implementation {
     prior.noise = given.noise * given.noise;
     prior.metric = given.metric * given.metric;
     prior.step = given.step * given.step;
+    prior.decay = std::numbers::ln2 / given.half_life;
     for (index d = 0; d < dimensions; ++d) prior.inverse_length[d] = 1.0 / given.length[static_cast<std::size_t>(d)];
   }
 
@@ -272,6 +274,8 @@ struct gaussian_process::implementation {
     logs[1] = std::log(std::max(given.noise, 1e-6));
     logs[2] = std::log(std::max(given.metric, 1e-6));
     logs[3] = std::log(std::max(given.step, 1e-6));
+    logs[detail::covariance::half_life] =
+        std::log(learn_half_life ? given.half_life : climb.typical(detail::covariance::half_life));
     for (index d = 0; d < dimensions; ++d)
       logs[detail::covariance::lengths + d] = std::log(given.length[static_cast<std::size_t>(d)]);
     climb.climb(logs, gradient, rate);
@@ -279,6 +283,7 @@ struct gaussian_process::implementation {
     given.noise = std::exp(logs[1]);
     given.metric = std::exp(logs[2]);
     given.step = std::exp(logs[3]);
+    if (learn_half_life) given.half_life = std::exp(logs[detail::covariance::half_life]);
     for (index d = 0; d < dimensions; ++d)
       given.length[static_cast<std::size_t>(d)] = std::exp(logs[detail::covariance::lengths + d]);
     use();
@@ -290,6 +295,7 @@ struct gaussian_process::implementation {
     for (double* one : {&given.signal, &given.noise, &given.metric, &given.step}) a.between(*one, 0.0, 1e300);
     a.same_size(given.length);
     for (double& length : given.length) a.between(length, 1e-300, 1e300);
+    a.between(given.half_life, 1e-300, std::numeric_limits<double>::infinity());
     if (a.reading()) use();
     factor.fields(a);
     if (size() > capacity) archive::refuse("holds more observations than the window");
@@ -309,6 +315,7 @@ struct gaussian_process::implementation {
   detail::hyperparameter_prior climb;
   detail::marginal_likelihood likelihood;
   vector alpha, reference, kernel, slope, solved, work, reference_x, logs, gradient;
+  bool learn_half_life;
   double now = 0.0;
   double reference_mean = 0.0;
   double near = 0.0;
@@ -351,6 +358,9 @@ void gaussian_process::parameters(hyperparameters const& given) {
     throw invalid_option(std::format(
         "hyperparameters: signal = {}, noise = {}, metric = {} and step = {} must be finite and not below 0",
         given.signal, given.noise, given.metric, given.step));
+  }
+  if (!(given.half_life > 0.0)) {
+    throw invalid_option(std::format("hyperparameters: half_life = {} must be above 0", given.half_life));
   }
   if (given.length.size() != dimensions()) {
     throw invalid_option(

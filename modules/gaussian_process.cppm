@@ -5,12 +5,14 @@ import :archive;
 
 export namespace autotunenet {
 
-/// Standard deviations and length scales of a Gaussian process.
+/// Standard deviations and scales of a Gaussian process.
 struct hyperparameters {
   double signal = 1.0;  ///< of what configurations are worth
   double noise = 0.4;   ///< of an observation, beside the noise given with it
   double metric = 0.4;  ///< of each of the metrics that an observation is the difference of
   double step = 0.5;    ///< per unit of the cube, of what a step between configurations does at once
+  /// The age at which the correlation with the present has fallen to one half.
+  double half_life = std::numeric_limits<double>::infinity();
   /// Per dimension: the length scale in the unit cube; of a categorical one, theta: two categories correlate by
   /// exp(-1/theta).
   std::vector<double> length;
@@ -20,10 +22,11 @@ struct gaussian_process_options {
   /// One per dimension: whether its coordinate is a category, which is only equal or different.
   std::vector<bool> categorical;
   std::size_t capacity = 128;  ///< observations kept, 1 to 1024
-  /// The age at which the correlation with the present has fallen to one half.
+  /// That of the hyperparameters to begin with; the median of its prior, where it is learned.
   double half_life = std::numeric_limits<double>::infinity();
-  double constant = 1.0;    ///< standard deviation of a level common to everything
-  std::size_t subset = 64;  ///< newest observations that hyperparameters are learned from
+  bool learn_half_life = false;  ///< else it stays as it is
+  double constant = 1.0;         ///< standard deviation of a level common to everything
+  std::size_t subset = 64;       ///< newest observations that hyperparameters are learned from
 };
 
 /// What was observed of a configuration.
@@ -78,8 +81,8 @@ class gaussian_process {
   void clear() noexcept;
 
   hyperparameters const& parameters() const noexcept;
-  /// Sets them, and refactorises in O(n^3). Throws `invalid_option` unless all are finite, lengths above 0, the rest
-  /// not below.
+  /// Sets them, and refactorises in O(n^3). Throws `invalid_option` unless all but the half-life are finite,
+  /// half-life and lengths above 0, the rest not below.
   void parameters(hyperparameters const&);
 
   /// The time at which predictions are made; until set, that of the newest observation.
@@ -97,8 +100,8 @@ class gaussian_process {
                        std::span<double> variance_gradient = {}) const;
 
   /// Log marginal likelihood of the newest observations, at most `subset`, and its gradient with respect to the
-  /// logarithms of signal, noise, metric, step and the lengths, in this order. (Rasmussen and Williams 2006,
-  /// equation 5.9.)
+  /// logarithms of signal, noise, metric, step, the half-life (0 where it is not learned) and the lengths, in this
+  /// order. (Rasmussen and Williams 2006, equation 5.9.)
   double log_likelihood(std::span<double> gradient = {}) const;
   /// One step of Adam up the log posterior of the hyperparameters given the newest observations, inside their bounds,
   /// and refactorises: to be called a little and often. Lengths have priors that favour smoothness, the more so the

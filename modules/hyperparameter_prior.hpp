@@ -11,7 +11,7 @@ namespace autotunenet::detail {
 /// them. The order is that of `covariance`.
 class hyperparameter_prior {
  public:
-  hyperparameter_prior(index dimensions, Eigen::Array<bool, Eigen::Dynamic, 1> const& categorical)
+  hyperparameter_prior(index dimensions, Eigen::Array<bool, Eigen::Dynamic, 1> const& categorical, double half_life)
       : location_(covariance::count(dimensions)),
         spread_(location_.size()),
         lowest_(location_.size()),
@@ -22,6 +22,10 @@ class hyperparameter_prior {
     set(1, 0.4, 1.0, 1e-3, 10.0);
     set(2, 0.4, 1.0, 1e-3, 10.0);
     set(3, 0.5, 1.5, 1e-3, 100.0);
+    // Wide: the covariance of time is rough, so that what nothing moves is only told as sharply as it was measured with
+    // a half-life far beyond any window.
+    constexpr double longest = 1e7;
+    set(covariance::half_life, std::min(half_life, longest), 3.0, 4.0, longest);
     double const typical = 0.5 * std::sqrt(static_cast<double>(dimensions));
     for (index d = 0; d < dimensions; ++d) {
       if (categorical[d])

@@ -35,7 +35,7 @@ class level_tuner {
 
  private:
   void standardise();
-  double spread(double middle);
+  double spread(double bad);
   void learn();
   void choose_incumbent();
   void cover();
@@ -112,31 +112,31 @@ inline void level_tuner::tell(observation const& seen) {
   choose_incumbent();
 }
 
-/// Worths have median 0 and a spread of about 1; how bad the bad ones are counts by its logarithm only, so that cliffs
-/// do not hide what tells good from better.
+/// Worths are 0 at the best four fifths' border and about 1 at that of the best tenth; how bad the worse ones are
+/// counts by its logarithm only, so that cliffs do not hide what tells good from better.
 inline void level_tuner::standardise() {
   sorted_ = metrics_;
   std::ranges::sort(sorted_);
-  double const middle = sorted_[sorted_.size() / 2];
-  double const unit = spread(middle);
+  double const bad = sorted_[sorted_.size() * 4 / 5];
+  double const unit = spread(bad);
   standard_.clear();
   for (double metric : metrics_) {
-    double const z = unit > 0.0 ? (middle - metric) / unit : 0.0;
+    double const z = unit > 0.0 ? (bad - metric) / unit : 0.0;
     standard_.push_back(z < 0.0 ? -std::log1p(-z) : z);
   }
   surrogate_.values(standard_);
 }
 
-/// From the median down to the best tenth: the side that matters.
-inline double level_tuner::spread(double middle) {
-  double const below = middle - sorted_[sorted_.size() / 10];
+/// From the bad ones down to the best tenth: the side that matters.
+inline double level_tuner::spread(double bad) {
+  double const below = bad - sorted_[sorted_.size() / 10];
   return below > 0.0 ? below : sorted_.back() - sorted_.front();
 }
 
 inline void level_tuner::learn() {
   std::size_t const n = surrogate_.size();
-  if (n < 6) return;
-  if (n <= 64 || learned_ % 2 == 0) surrogate_.learn();
+  if (n < 6 || (n > 64 && learned_ % 2 != 0)) return;
+  for (int climb = 0; climb < 3; ++climb) surrogate_.learn();
 }
 
 inline void level_tuner::choose_incumbent() {

@@ -12,13 +12,14 @@ namespace autotunenet::detail {
 /// The log marginal likelihood of a bounded subset of a window, with buffers of its own.
 class marginal_likelihood {
  public:
-  marginal_likelihood(index subset, index dimensions)
+  marginal_likelihood(index subset, index dimensions, bool learn_half_life)
       : factor_(subset, 0),
         slope_(subset, subset),
         inverse_(subset, subset),
         work_(3, subset),
         alpha_(subset),
-        dimensions_(dimensions) {}
+        dimensions_(dimensions),
+        learn_half_life_(learn_half_life) {}
 
   /// Of `n` points from row `first`. `gradient`, unless null, takes covariance::count(dimensions) values.
   double operator()(covariance const& prior, window_points const& points, index first, index n, double* gradient) {
@@ -109,6 +110,10 @@ class marginal_likelihood {
     term = (5.0 * term).sqrt();
     kernel = slope * weight * (0.6 * (1.0 + term + term.square() / 3.0) / (1.0 + term));
     gradient[0] += 2.0 * kernel.sum();
+    if (learn_half_life_) {
+      auto const apart = points.time.segment(from, below).array() - points.time[first + j];
+      gradient[covariance::half_life] += prior.decay * (kernel * apart).sum();
+    }
     weight *= slope;
     for (index d = 0; d < dimensions_; ++d) {
       auto const column = points.x.col(d).segment(from, below).array();
@@ -130,6 +135,7 @@ class marginal_likelihood {
   matrix work_;
   vector alpha_;
   index dimensions_;
+  bool learn_half_life_;
 };
 
 }  // namespace autotunenet::detail

@@ -43,8 +43,8 @@ gaussian_process fitted() {
 // Three categories as the unit coordinate of the second dimension, forgetting, and steps.
 constexpr std::array<double, 3> choices{1. / 6, .5, 5. / 6};
 gaussian_process full() {
-  gaussian_process made({.categorical = {false, true}, .capacity = 6, .half_life = 5.0, .constant = 0.8});
-  made.parameters({.signal = 1.3, .noise = 0.3, .metric = 0.0, .step = 0.5, .length = {0.4, 0.8}});
+  gaussian_process made({.categorical = {false, true}, .capacity = 6, .learn_half_life = true, .constant = 0.8});
+  made.parameters({.signal = 1.3, .noise = 0.3, .metric = 0.0, .step = 0.5, .half_life = 5.0, .length = {0.4, 0.8}});
   constexpr std::array<double, 6> times{1, 2, 3, 4, 6, 7};
   constexpr std::array<std::size_t, 6> chosen{0, 1, 1, 0, 2, 1};
   constexpr std::array<double, 6> steps{0, .3, .35, .15, -.4, -.45};
@@ -164,13 +164,14 @@ TEST_CASE("the gradient of the likelihood is that of finite differences") {
   hyperparameters at = process.parameters();
   at.metric = 0.35;
   process.parameters(at);
-  std::array<double, 6> slope{};
+  std::array<double, 7> slope{};
   process.log_likelihood(slope);
   constexpr double h = 1e-5;
   for (std::size_t k = 0; k < slope.size(); ++k) {
     auto const moved = [&](double by) {
       hyperparameters to = at;
-      std::array<double*, 6> const all{&to.signal, &to.noise, &to.metric, &to.step, &to.length[0], &to.length[1]};
+      std::array<double*, 7> const all{&to.signal,    &to.noise,     &to.metric,   &to.step,
+                                       &to.half_life, &to.length[0], &to.length[1]};
       *all[k] *= std::exp(by);
       process.parameters(to);
       return process.log_likelihood();
@@ -251,6 +252,33 @@ TEST_CASE("learning finds which dimension matters") {
   CHECK(found.noise == Approx(0.3).margin(0.12));
 }
 
+TEST_CASE("learning finds whether what is measured moves") {
+  auto const learned_half_life = [](double per_step) {
+    gaussian_process process({.categorical = {false}, .capacity = 64, .half_life = 100.0, .learn_half_life = true});
+    support::noise random{7};
+    for (int i = 0; i < 150; ++i) {
+      double const x = random.uniform();
+      process.append(std::array{x}, i, {.value = std::sin(6.0 * x + per_step * i) + 0.05 * random.normal()});
+      process.learn();
+    }
+    return process.parameters().half_life;
+  };
+  CHECK(learned_half_life(0.1) < 50.0);
+  CHECK(learned_half_life(0.0) > 1000.0);
+}
+
+TEST_CASE("a half-life that is not learned stays as it is") {
+  for (double given : {5.0, std::numeric_limits<double>::infinity()}) {
+    gaussian_process process({.categorical = {false}, .capacity = 8, .half_life = given});
+    for (int i = 0; i < 20; ++i) {
+      process.append(std::array{0.05 * i}, i, {.value = 0.1 * i});
+      process.learn();
+    }
+    CHECK(process.parameters().half_life == given);
+    CHECK(std::isfinite(process.parameters().signal));
+  }
+}
+
 TEST_CASE("what happened long ago is forgotten") {
   gaussian_process process({.categorical = {false}, .capacity = 8, .half_life = 5.0, .constant = 0.0});
   process.append(std::array{0.5}, 0.0, {.value = 3.0});
@@ -318,6 +346,7 @@ TEST_CASE("a surrogate that cannot be says so") {
   CHECK_THROWS_AS(process.parameters({.length = {1.0}}), invalid_option);
   CHECK_THROWS_AS(process.parameters({.length = {1.0, 0.0}}), invalid_option);
   CHECK_THROWS_AS(process.parameters({.signal = nan, .length = {1.0, 1.0}}), invalid_option);
+  CHECK_THROWS_AS(process.parameters({.half_life = 0.0, .length = {1.0, 1.0}}), invalid_option);
   CHECK(process.parameters().length[0] == 0.4);
 }
 
