@@ -46,6 +46,12 @@ constexpr double step_up = 2.0;
 constexpr double step_down = 0.25;
 constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
+// A sweep's fall of fewer noises may be all that a network can do that no longer trains, as to tell classes by how
+// frequent they are. Where the run has come little further by its proof, a far lower value is tried for as long, and
+// has to gain more than the noise of what is compared.
+constexpr double hidden_noises = 3.0;
+constexpr double little_further = 2.5;
+constexpr double has_to_gain_noises = 0.7;
 // Of the horizon, what a sweep of the fewest steps may take.
 constexpr double largest_part = 0.25;
 // Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
@@ -72,8 +78,10 @@ struct range_tested {
   recent_level level{};
   std::size_t restarted = 0;
   pilots others{pilot_length(options)};
-  double undone = 0.0;  // training steps of the sweep and of pilots, so far
-  bool left = false;    // the run has gone on with a pilot, and can return
+  pilots doubts{static_cast<std::size_t>(proof_length())};  // of a far lower value, where the run may train no more
+  bool doubted = false;                                     // no pilots but those from here on
+  double undone = 0.0;                                      // training steps of the sweep and of pilots, so far
+  bool left = false;                                        // the run has gone on with a pilot, and can return
 
   training_state extra_state = training_state::keep;
   suggestion out{};
@@ -212,18 +220,23 @@ struct range_tested {
   void prove(observation const& seen, suggestions& inner) {
     trunk += seen.steps;
     learn(seen);
-    if (seen.bad()) others.end();
+    if (seen.bad()) {
+      others.end();
+      doubted = true;  // where the run is now is a remedy's choice
+    }
     pass(seen, inner);
     if (!level.known()) return;
-    if (trunk >= soon && harmed()) {
+    if (can_restart() && trunk >= soon && harmed()) {
       should_fall = false;
       return begin_again(landing_value / far_lower, inner);
     }
     others.follow(trunk, fallen());
+    doubts.follow(trunk, fallen());
     if (others.length() > 0 && trunk >= static_cast<double>(others.length())) return start_pilots(inner);
     if (trunk < proof_length()) return;
     if (left && others.regretted(fallen(), fall_unit())) return return_to_left(inner);
-    if (should_fall && fallen() < proven_part * curve.fall()) return begin_again(lower(), inner);
+    if (can_restart() && should_fall && fallen() < proven_part * curve.fall()) return begin_again(lower(), inner);
+    if (doubtful() && inner.poll() != nullptr) return start_doubts();
     now = phase::through;
     extra_state = training_state::drop_trial | training_state::drop_origin;
   }
@@ -236,6 +249,12 @@ struct range_tested {
   double proof_length() const noexcept {
     std::size_t const run = options.horizon > 0 ? options.horizon : options.long_run;
     return std::max(options.proof * static_cast<double>(run), least_proof);
+  }
+
+  bool can_restart() const noexcept { return restarted < options.restarts; }
+  bool unsettled() const noexcept { return can_restart() || !doubted; }
+  bool doubtful() const noexcept {
+    return !doubted && curve.fall() < hidden_noises * curve.start_noise() && fallen() < little_further * curve.fall();
   }
 
   bool harmed() const noexcept {
@@ -252,6 +271,7 @@ struct range_tested {
   // What looked as good at first was not.
   void return_to_left(suggestions& inner) {
     restarted = options.restarts;
+    doubted = true;
     land_again(others.compared_value(), training_state::return_to_trial | training_state::drop_trial, inner);
   }
 
@@ -263,7 +283,7 @@ struct range_tested {
     others.end();
     land_at(there, reason::back_off, event::backed_off, inner);
     out.state = back;
-    if (restarted == options.restarts) out.state |= training_state::drop_origin;
+    if (!unsettled()) out.state |= training_state::drop_origin;
   }
 
   void land_at(double there, reason why, event what, suggestions& inner) {
@@ -289,6 +309,15 @@ struct range_tested {
     out.state = training_state::keep;
     compare_with(landing_value);
     start_pilot(step_up);
+  }
+
+  void start_doubts() {
+    doubted = true;
+    others = doubts;
+    out.events = event::range_test_began;
+    out.state = training_state::keep;
+    compare_with(landing_value);
+    start_pilot(1.0 / far_lower);
   }
 
   void compare_with(double value) {
@@ -322,10 +351,14 @@ struct range_tested {
       case pilots::verdict::open:
         return;
       case pilots::verdict::better:
-        return go_on_with_pilot(inner);
+        return doubted && !clearly_better() ? leave_pilots(inner) : go_on_with_pilot(inner);
       case pilots::verdict::worse:
-        return others.rises() && too_high() ? start_pilot(step_down) : leave_pilots(inner);
+        return !doubted && others.rises() && too_high() ? start_pilot(step_down) : leave_pilots(inner);
     }
+  }
+
+  bool clearly_better() const noexcept {
+    return fallen() - others.compared_fall() > has_to_gain_noises * curve.start_noise();
   }
 
   bool too_high() const noexcept {
@@ -342,6 +375,7 @@ struct range_tested {
     others.end();
     left = true;
     land_at(others.value(), reason::start, event::range_test_ended, inner);
+    if (!unsettled()) out.state |= training_state::drop_trial | training_state::drop_origin;
   }
 
   void leave_pilots(suggestions& inner) {
@@ -349,13 +383,14 @@ struct range_tested {
     level = others.compared_level();
     land_at(others.compared_value(), reason::hold, event::range_test_ended, inner);
     out.state |= training_state::return_to_trial | training_state::drop_trial;
+    if (!unsettled()) out.state |= training_state::drop_origin;
   }
 
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
     a(curve)(taken)(spent)(start)(previous)(inner_number);
-    a(should_fall)(landing_value)(safe_value)(trunk)(level)(restarted)(others)(undone)(left);
+    a(should_fall)(landing_value)(safe_value)(trunk)(level)(restarted)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(out);
   }
 
@@ -367,7 +402,7 @@ struct range_tested {
     passed.relocated = true;
     learn(seen);
     trunk += seen.steps;
-    now = to_be_proven() && restarted < options.restarts ? phase::proving : phase::through;
+    now = to_be_proven() && unsettled() ? phase::proving : phase::through;
     pass(passed, inner);
   }
 

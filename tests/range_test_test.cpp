@@ -74,6 +74,24 @@ struct trained_before {
   }
 };
 
+/// A network that soon knows how frequent the classes are, which is little more than noise, and then is slow to begin
+/// to learn. Rates too high leave it at the former for ever.
+struct slow_to_begin {
+  double tolerated;
+  std::mt19937_64 engine{};
+  std::normal_distribution<double> noise{0.0, 0.1};
+  double frequencies = 0.0, learned = 0.0;
+  bool dead = false;
+
+  double step(double rate) {
+    double const loss = rate > 10.0 ? 50.0 : 2.0 + 0.2 * std::exp(-frequencies) - 1.9 * learned + noise(engine);
+    frequencies += 100.0 * rate;
+    dead = dead || rate > tolerated;
+    learned = dead ? 0.0 : learned + std::min(rate, 5e-3) * (0.02 + learned) * (1.0 - learned) * 20.0;
+    return loss;
+  }
+};
+
 suggestions told_so_often(configuration start, int times) {
   suggestion one{.number = 1, .values = std::move(start)};
   for (; times > 0; --times, ++one.number) co_yield one;
@@ -83,12 +101,13 @@ std::vector<double> landings_of(trained_before network, double start, std::size_
   trainee<trained_before> training{network};
   auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = horizon});
   std::vector<double> found;
-  for (int step = 0; step < 600; ++step) {
+  for (int step = 0; step < 1000; ++step) {
     suggestion const& s = tuner.ask();
     training.carry_out(s.state);
     if (has(s.events, event::range_test_ended | event::backed_off)) {
       CHECK(training.now.harm == 0.0);
-      found.push_back(s.values["lr"]);
+      // To come back from a pilot is no landing of its own.
+      if (found.empty() || found.back() != s.values["lr"]) found.push_back(s.values["lr"]);
     }
     tuner.tell({.metric = training.now.step(s.values["lr"]), .restorable = true});
   }
@@ -320,6 +339,27 @@ TEST_CASE("what does harm at once is undone, and training goes on far lower") {
     REQUIRE(found.size() == 2);
     CHECK(found[0] > 4e-3);
     CHECK(found[1] == found[0] / 10.0);
+  }
+}
+
+TEST_CASE("what keeps a network from training, which only the metric's noise shows, is found out") {
+  for (std::size_t const horizon : {0U, 1500U, 4000U}) {
+    trainee<slow_to_begin> training{{.tolerated = 0.03}};
+    auto tuner = following(space().at({{"lr", 0.1}})) | range_test({.horizon = horizon});
+    std::vector<double> found;
+    std::size_t const steps = horizon > 0 ? horizon : 4000;
+    for (std::size_t step = 0; step < steps; ++step) {
+      suggestion const& s = tuner.ask();
+      training.carry_out(s.state);
+      if (has(s.events, event::range_test_ended | event::backed_off)) found.push_back(s.values["lr"]);
+      tuner.tell({.metric = training.now.step(s.values["lr"]), .restorable = true});
+    }
+    INFO("horizon " << horizon << " landed " << found.front() << " then " << found.back() << " of " << found.size());
+    CHECK(found.front() > 0.03);
+    CHECK(found.back() < 0.03);
+    CHECK(training.now.learned > 0.9);
+    CHECK_FALSE(training.origin);
+    CHECK_FALSE(training.trial);
   }
 }
 
