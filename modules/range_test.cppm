@@ -56,9 +56,9 @@ struct range_test_options {
 /// tried, which has to be better. Otherwise the run goes on where it was. A pilot that is gone on with and falls behind
 /// by `proof` is undone.
 ///
-/// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within three
-/// noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the value
-/// runs for as many steps as the run has had, once, and is gone on with if it is clearly better.
+/// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
+/// three noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the
+/// value runs for as many steps as the run has had, once, and is gone on with if it is clearly better.
 ///
 /// A space without the parameter passes unchanged. Throws `invalid_option`.
 class range_test {
