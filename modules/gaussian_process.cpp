@@ -275,7 +275,7 @@ struct gaussian_process::implementation {
     logs[2] = std::log(std::max(given.metric, 1e-6));
     logs[3] = std::log(std::max(given.step, 1e-6));
     logs[detail::covariance::half_life] =
-        std::log(learn_half_life ? given.half_life : climb.typical(detail::covariance::half_life));
+        std::log(learn_half_life ? std::min(given.half_life, 1e300) : climb.typical(detail::covariance::half_life));
     for (index d = 0; d < dimensions; ++d)
       logs[detail::covariance::lengths + d] = std::log(given.length[static_cast<std::size_t>(d)]);
     climb.climb(logs, gradient, rate);

@@ -264,6 +264,12 @@ TEST_CASE("learning finds whether what is measured moves") {
     return process.parameters().half_life;
   };
   CHECK(learned_half_life(0.1) < 50.0);
+  gaussian_process endless({.categorical = {false}, .capacity = 8, .learn_half_life = true});
+  for (int i = 0; i < 20; ++i) {
+    endless.append(std::array{0.05 * i}, i, {.value = 0.1 * i});
+    endless.learn();
+  }
+  CHECK(std::isfinite(endless.parameters().half_life));
   CHECK(learned_half_life(0.0) > 1000.0);
 }
 
