@@ -43,13 +43,13 @@ bayesian_options const& checked(bayesian_options const& options, search_space co
 constexpr double usual_half_life = 64.0;
 
 gaussian_process make_surrogate(search_space const& space, bayesian_options const& options) {
-  gaussian_process_options made{
-      .categorical = {}, .capacity = options.window, .half_life = options.half_life.value_or(usual_half_life)};
-  if (options.from == learned::level) {
-    made.subset = options.window;
-    made.learn_half_life = !options.half_life;
-    if (made.learn_half_life) made.half_life = 32.0 * static_cast<double>(options.window);
-  }
+  bool const levels = options.from == learned::level;
+  double const unless_told = levels ? 32.0 * static_cast<double>(options.window) : usual_half_life;
+  gaussian_process_options made{.categorical = {},
+                                .capacity = options.window,
+                                .half_life = options.half_life.value_or(unless_told),
+                                .learn_half_life = levels && !options.half_life};
+  if (levels) made.subset = options.window;
   for (std::size_t i = 0; i < space.size(); ++i) made.categorical.push_back(space.is_categorical(i));
   return gaussian_process(std::move(made));
 }

@@ -268,6 +268,7 @@ struct gaussian_process::implementation {
     return likelihood(prior, points, first() + size() - n, n, into);
   }
 
+  /// The likelihood has a factor of its own, so the window's may wait for the last of several steps.
   void learn(double rate) {
     log_likelihood(gradient.data());
     logs[0] = std::log(std::max(given.signal, 1e-6));
@@ -287,7 +288,6 @@ struct gaussian_process::implementation {
     for (index d = 0; d < dimensions; ++d)
       given.length[static_cast<std::size_t>(d)] = std::exp(logs[detail::covariance::lengths + d]);
     use();
-    refactorise();
   }
 
   void fields(archive& a) {
@@ -391,7 +391,10 @@ posterior gaussian_process::difference(std::span<double const> x, std::span<doub
 double gaussian_process::log_likelihood(std::span<double> gradient) const {
   return all_->log_likelihood(gradient.empty() ? nullptr : gradient.data());
 }
-void gaussian_process::learn(double rate) { all_->learn(rate); }
+void gaussian_process::learn(double rate, int steps) {
+  for (int i = 0; i < steps; ++i) all_->learn(rate);
+  all_->refactorise();
+}
 
 void gaussian_process::fields(archive& a) { all_->fields(a); }
 

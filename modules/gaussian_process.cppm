@@ -103,10 +103,10 @@ class gaussian_process {
   /// logarithms of signal, noise, metric, step, the half-life (0 where it is not learned) and the lengths, in this
   /// order. (Rasmussen and Williams 2006, equation 5.9.)
   double log_likelihood(std::span<double> gradient = {}) const;
-  /// One step of Adam up the log posterior of the hyperparameters given the newest observations, inside their bounds,
-  /// and refactorises: to be called a little and often. Lengths have priors that favour smoothness, the more so the
+  /// Steps of Adam up the log posterior of the hyperparameters given the newest observations, inside their bounds, and
+  /// then refactorises: to be called a little and often. Lengths have priors that favour smoothness, the more so the
   /// more dimensions there are (Hvarfner, Hellsten and Nardi 2024).
-  void learn(double rate = 0.1);
+  void learn(double rate = 0.1, int steps = 1);
 
   /// The largest deviation of the factor's square from the covariance, relative to the variance: a check of health,
   /// O(n^3).

@@ -136,7 +136,7 @@ inline double level_tuner::spread(double bad) {
 inline void level_tuner::learn() {
   std::size_t const n = surrogate_.size();
   if (n < 6 || (n > 64 && learned_ % 2 != 0)) return;
-  for (int climb = 0; climb < 3; ++climb) surrogate_.learn();
+  surrogate_.learn(0.1, 3);
 }
 
 inline void level_tuner::choose_incumbent() {

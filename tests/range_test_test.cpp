@@ -72,6 +72,7 @@ struct trained_before {
     if (rate > tolerated) harm += rate;
     return loss;
   }
+  bool unharmed() const { return harm == 0.0; }
 };
 
 /// A network that soon knows how frequent the classes are, which is little more than noise, and then is slow to begin
@@ -90,6 +91,7 @@ struct slow_to_begin {
     learned = dead ? 0.0 : learned + std::min(rate, 5e-3) * (0.02 + learned) * (1.0 - learned) * 20.0;
     return loss;
   }
+  bool unharmed() const { return !dead; }
 };
 
 suggestions told_so_often(configuration start, int times) {
@@ -97,22 +99,28 @@ suggestions told_so_often(configuration start, int times) {
   for (; times > 0; --times, ++one.number) co_yield one;
 }
 
-std::vector<double> landings_of(trained_before network, double start, std::size_t horizon) {
-  trainee<trained_before> training{network};
+template <class Network>
+std::vector<double> landings_of(trainee<Network>& training, double start, std::size_t horizon, std::size_t steps) {
   auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = horizon});
   std::vector<double> found;
-  for (int step = 0; step < 1000; ++step) {
+  for (std::size_t step = 0; step < steps; ++step) {
     suggestion const& s = tuner.ask();
     training.carry_out(s.state);
     if (has(s.events, event::range_test_ended | event::backed_off)) {
-      CHECK(training.now.harm == 0.0);
+      CHECK(training.now.unharmed());
       // To come back from a pilot is no landing of its own.
       if (found.empty() || found.back() != s.values["lr"]) found.push_back(s.values["lr"]);
     }
     tuner.tell({.metric = training.now.step(s.values["lr"]), .restorable = true});
   }
   CHECK_FALSE(training.origin);
+  CHECK_FALSE(training.trial);
   return found;
+}
+
+std::vector<double> landings_of(trained_before network, double start, std::size_t horizon) {
+  trainee<trained_before> training{network};
+  return landings_of(training, start, horizon, 1000);
 }
 
 /// @param part of the loss at first that is left at most
@@ -345,21 +353,11 @@ TEST_CASE("what does harm at once is undone, and training goes on far lower") {
 TEST_CASE("what keeps a network from training, which only the metric's noise shows, is found out") {
   for (std::size_t const horizon : {0U, 1500U, 4000U}) {
     trainee<slow_to_begin> training{{.tolerated = 0.03}};
-    auto tuner = following(space().at({{"lr", 0.1}})) | range_test({.horizon = horizon});
-    std::vector<double> found;
-    std::size_t const steps = horizon > 0 ? horizon : 4000;
-    for (std::size_t step = 0; step < steps; ++step) {
-      suggestion const& s = tuner.ask();
-      training.carry_out(s.state);
-      if (has(s.events, event::range_test_ended | event::backed_off)) found.push_back(s.values["lr"]);
-      tuner.tell({.metric = training.now.step(s.values["lr"]), .restorable = true});
-    }
+    std::vector<double> const found = landings_of(training, 0.1, horizon, horizon > 0 ? horizon : 4000);
     INFO("horizon " << horizon << " landed " << found.front() << " then " << found.back() << " of " << found.size());
     CHECK(found.front() > 0.03);
     CHECK(found.back() < 0.03);
     CHECK(training.now.learned > 0.9);
-    CHECK_FALSE(training.origin);
-    CHECK_FALSE(training.trial);
   }
 }
 
