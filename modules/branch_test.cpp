@@ -12,6 +12,7 @@ module;
 #include <utility>
 
 #include "branch_curve.hpp"
+#include "sample_mean.hpp"
 
 module autotunenet;
 
@@ -45,9 +46,7 @@ struct branch_tested {
   double base = 0.0;      // the value that multiples refer to
   double multiple = 1.0;  // of the running branch
   std::size_t step = 0;   // in the running branch
-  double count = 0.0;     // of the metrics at its end, their mean, and the sum of squares about it
-  double mean = 0.0;
-  double squares = 0.0;
+  sample_mean at_end{};   // of its metrics
   std::uint64_t inner_number = 0;
   suggestion out{};
 
@@ -114,7 +113,7 @@ struct branch_tested {
   void start_branch() {
     multiple = curve->next().value_or(1.0);
     step = 0;
-    count = mean = squares = 0.0;
+    at_end = {};
     far_off = 0;
     set_value();
   }
@@ -133,18 +132,15 @@ struct branch_tested {
     ++step;
     auto const whole = static_cast<double>(length);
     if (seen.usable() && static_cast<double>(step) > (1.0 - measured_part) * whole) {
-      count += 1.0;
-      double const from_mean = seen.metric - mean;
-      mean += from_mean / count;
-      squares += from_mean * (seen.metric - mean);
+      at_end.add(seen.metric);
     }
     far_off = seen.usable() && seen.metric > 2.0 * start_level - recent_level ? far_off + 1 : 0;
     bool const failed = seen.bad() || far_off == 3;
     if (!failed && step < length) return set_value();
-    if (failed || count < 2.0) {
+    if (failed || at_end.count() < 2.0) {
       curve->add(multiple, std::numeric_limits<double>::infinity(), 0.0);
     } else {
-      curve->add(multiple, mean, std::sqrt(squares / (count - 1.0) / count));
+      curve->add(multiple, at_end.mean(), at_end.error());
     }
     if (!curve->next()) return finish(inner);
     out.state = training_state::return_to_trial;
@@ -163,7 +159,7 @@ struct branch_tested {
   void fields(archive& a) {
     a.section("branch test");
     a.between(now, phase::waiting, phase::through);
-    a(elapsed)(spent)(started)(start_level)(recent_level)(far_off)(base)(multiple)(step)(count)(mean)(squares);
+    a(elapsed)(spent)(started)(start_level)(recent_level)(far_off)(base)(multiple)(step)(at_end);
     a(inner_number)(out);
     bool branched = curve.has_value();
     a(branched);

@@ -167,7 +167,10 @@ void guarding::end_trial(suggestion const& wanted) {
   care.begin_afresh();
   direction = {};
   settling.begin_afresh();
-  good.drop_candidate();
+  if (has(wanted.state, training_state::return_to_origin))
+    good.give_up();
+  else
+    good.drop_candidate();
 }
 
 void guarding::hold(reason why) {

@@ -61,6 +61,13 @@ struct last_good {
 
   void drop_candidate() noexcept { candidate.clear(); }
 
+  /// What was good belongs to training that was given up. Its state still is better than none.
+  void give_up() noexcept {
+    drop_candidate();
+    values.clear();
+    proven = false;
+  }
+
   /// The trainer did not make the copy that `begin` asked for. A configuration never replaces one whose training state
   /// is kept unless its own is kept too.
   void copy_refused() noexcept {

@@ -12,9 +12,8 @@ constexpr double worth_while_above = 0.5;
 constexpr double worth_while_below = 1.0;
 }  // namespace
 
-void pilots::compare_with(double value, recent_level level, double fall) noexcept {
+void pilots::compare_with(double value, double fall) noexcept {
   compared_value_ = value;
-  compared_level_ = level;
   compared_fall_ = fall;
 }
 

@@ -2,8 +2,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "recent_level.hpp"
-
 namespace autotunenet {
 
 /// A run at one value, compared with pilots at others: as many steps each, from the same state. Falls are how far the
@@ -24,7 +22,7 @@ class pilots {
     if (2.0 * steps <= static_cast<double>(length_)) half_fall_ = fall;
   }
   /// The next pilots are compared with this one: where the run is, or what a pilot has come to.
-  void compare_with(double value, recent_level level, double fall) noexcept;
+  void compare_with(double value, double fall) noexcept;
   void begin(double value) noexcept;
   /// A metric of the pilot; `failed` where there is none to go by.
   verdict add(double fall, bool failed, double unit) noexcept;
@@ -34,12 +32,11 @@ class pilots {
   double value() const noexcept { return value_; }
   double compared_value() const noexcept { return compared_value_; }
   double compared_fall() const noexcept { return compared_fall_; }
-  recent_level const& compared_level() const noexcept { return compared_level_; }
   bool rises() const noexcept { return value_ > compared_value_; }
 
   template <class Archive>
   void fields(Archive& a) {
-    a(length_)(taken_)(value_)(half_fall_)(compared_value_)(compared_fall_)(compared_level_);
+    a(length_)(taken_)(value_)(half_fall_)(compared_value_)(compared_fall_);
   }
 
  private:
@@ -51,7 +48,6 @@ class pilots {
   double half_fall_ = 0.0;  // of the run, after half of a pilot's length
   double compared_value_ = 0.0;
   double compared_fall_ = 0.0;
-  recent_level compared_level_;
 };
 
 }  // namespace autotunenet

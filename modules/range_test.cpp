@@ -14,7 +14,8 @@ module;
 
 #include "pilots.hpp"
 #include "range_curve.hpp"
-#include "recent_level.hpp"
+#include "relapse.hpp"
+#include "stretch.hpp"
 
 module autotunenet;
 
@@ -48,17 +49,17 @@ constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
 // A sweep's fall of fewer noises may be all that a network can do that no longer trains, as to tell classes by how
 // frequent they are. Where the run has come little further by its proof, a far lower value is tried for as long, and
-// has to gain more than the noise of what is compared.
+// has to be lower by so many standard errors.
 constexpr double hidden_noises = 3.0;
 constexpr double little_further = 2.5;
-constexpr double has_to_gain_noises = 0.7;
+constexpr double has_to_gain_errors = 3.0;
 // Of the horizon, what a sweep of the fewest steps may take.
 constexpr double largest_part = 0.25;
 // Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
 constexpr double pilots_budget = 0.1;
 
 struct range_tested {
-  enum class phase : std::uint8_t { first, sweep, landing, proving, pilot, through };
+  enum class phase : std::uint8_t { first, sweep, landing, proving, pilot, watching, through };
 
   range_test_options options;
   std::size_t steps;
@@ -73,9 +74,10 @@ struct range_tested {
 
   bool should_fall = false;  // as the sweep did: it fell, and nothing has been harmed since
   double landing_value = 0.0;
-  double safe_value = 0.0;  // where a long run would land
-  double trunk = 0.0;       // training steps since the last landing
-  recent_level level{};
+  double safe_value = 0.0;        // where a long run would land
+  stretch run{proof_length()};    // since the last landing
+  stretch pilot{proof_length()};  // the running one
+  relapse later{proof_length()};
   std::size_t restarted = 0;
   pilots others{pilot_length(options)};
   pilots doubts{static_cast<std::size_t>(proof_length())};  // of a far lower value, where the run may train no more
@@ -95,7 +97,7 @@ struct range_tested {
     suggestion const& wanted = inner.ask();
     ++out.number;
     if (out.values.empty()) begin(wanted);
-    if ((now == phase::proving || now == phase::through) && wanted.number != inner_number) {
+    if (follows_inner() && wanted.number != inner_number) {
       inner_number = wanted.number;
       out.values = wanted.values;
       out.events = wanted.events;
@@ -103,6 +105,10 @@ struct range_tested {
       out.state = wanted.state | std::exchange(extra_state, training_state::keep);
     }
     return out;
+  }
+
+  bool follows_inner() const noexcept {
+    return now == phase::proving || now == phase::watching || now == phase::through;
   }
 
   void begin(suggestion const& wanted) {
@@ -134,6 +140,8 @@ struct range_tested {
         return prove(seen, inner);
       case phase::pilot:
         return follow_pilot(seen, inner);
+      case phase::watching:
+        return watch(seen, inner);
       case phase::through:
         return pass(seen, inner);
     }
@@ -218,47 +226,66 @@ struct range_tested {
 
   // A rate that looks good for a moment may kill a network slowly.
   void prove(observation const& seen, suggestions& inner) {
-    trunk += seen.steps;
-    learn(seen);
+    learn(run, seen);
     if (seen.bad()) {
       others.end();
       doubted = true;  // where the run is now is a remedy's choice
     }
     pass(seen, inner);
-    if (!level.known()) return;
-    if (can_restart() && trunk >= soon && harmed()) {
+    if (!run.level().known()) return;
+    if (can_restart() && run.steps() >= soon && harmed()) {
       should_fall = false;
       return begin_again(landing_value / far_lower, inner);
     }
-    others.follow(trunk, fallen());
-    doubts.follow(trunk, fallen());
-    if (others.length() > 0 && trunk >= static_cast<double>(others.length())) return start_pilots(inner);
-    if (trunk < proof_length()) return;
-    if (left && others.regretted(fallen(), fall_unit())) return return_to_left(inner);
-    if (can_restart() && should_fall && fallen() < proven_part * curve.fall()) return begin_again(lower(), inner);
+    others.follow(run.steps(), fallen(run));
+    doubts.follow(run.steps(), fallen(run));
+    if (others.length() > 0 && run.steps() >= static_cast<double>(others.length())) return start_pilots(inner);
+    if (run.steps() < proof_length()) return;
+    if (left && others.regretted(fallen(run), fall_unit())) return return_to_left(inner);
+    if (can_restart() && should_fall && fallen(run) < proven_part * curve.fall()) return begin_again(lower(), inner);
     if (doubtful() && inner.poll() != nullptr) return start_doubts();
+    if (!can_restart()) return settle();
+    now = phase::watching;
+    later.begin(curve.start_level(), run.late());
+    extra_state = training_state::drop_trial;
+  }
+
+  // One that has proven itself may do so more slowly.
+  void watch(observation const& seen, suggestions& inner) {
+    bool const a_trial_of_its_own = out.why == reason::range_test;
+    if (!a_trial_of_its_own) learn(run, seen);
+    bool const relapsed = !a_trial_of_its_own && seen.usable() && later.add(seen.metric);
+    pass(seen, inner);
+    if (a_trial_of_its_own) return;
+    if (relapsed || harmed()) return begin_again(landing_value / 4.0, inner);
+    if (later.over()) settle();
+  }
+
+  void settle() noexcept {
     now = phase::through;
     extra_state = training_state::drop_trial | training_state::drop_origin;
   }
 
-  void learn(observation const& seen) noexcept {
-    if (seen.usable()) level.add(seen.metric);
+  void learn(stretch& of, observation const& seen) noexcept {
+    of.trained(seen.steps);
+    if (seen.usable()) of.measured(seen.metric);
   }
-  double fallen() const noexcept { return curve.start_level() - level.mean(); }
+  double fallen(stretch const& of) const noexcept { return curve.start_level() - of.level().mean(); }
 
   double proof_length() const noexcept {
-    std::size_t const run = options.horizon > 0 ? options.horizon : options.long_run;
-    return std::max(options.proof * static_cast<double>(run), least_proof);
+    std::size_t const all = options.horizon > 0 ? options.horizon : options.long_run;
+    return std::max(options.proof * static_cast<double>(all), least_proof);
   }
 
   bool can_restart() const noexcept { return restarted < options.restarts; }
   bool unsettled() const noexcept { return can_restart() || !doubted; }
   bool doubtful() const noexcept {
-    return !doubted && curve.fall() < hidden_noises * curve.start_noise() && fallen() < little_further * curve.fall();
+    return !doubted && curve.fall() < hidden_noises * curve.start_noise() &&
+           fallen(run) < little_further * curve.fall();
   }
 
   bool harmed() const noexcept {
-    return -fallen() > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
+    return -fallen(run) > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
   }
 
   double lower() const noexcept { return landing_value > clearly * safe_value ? safe_value : landing_value / 4.0; }
@@ -277,8 +304,8 @@ struct range_tested {
 
   void land_again(double there, training_state back, suggestions& inner) {
     if (inner.poll() == nullptr) return;  // the tuner has ended: the run goes on as it is
-    level = recent_level();
-    spent = trunk = 0.0;
+    run = stretch(proof_length());
+    spent = 0.0;
     left = false;
     others.end();
     land_at(there, reason::back_off, event::backed_off, inner);
@@ -303,7 +330,7 @@ struct range_tested {
 
   void start_pilots(suggestions& inner) {
     // What has not trained yet has nothing to compare with, and is still to be proven.
-    bool const nothing_yet = fallen() < proven_part * curve.fall();
+    bool const nothing_yet = fallen(run) < proven_part * curve.fall();
     if (inner.poll() == nullptr || nothing_yet || !room_above(landing_value)) return others.end();
     out.events = event::range_test_began;
     out.state = training_state::keep;
@@ -321,13 +348,13 @@ struct range_tested {
   }
 
   void compare_with(double value) {
-    others.compare_with(value, level, fallen());
+    others.compare_with(value, fallen(run));
     out.state |= training_state::mark_trial;
   }
 
   void start_pilot(double multiple) {
     now = phase::pilot;
-    level = recent_level();
+    pilot = stretch(proof_length());
     out.why = reason::range_test;
     out.state |= training_state::return_to_origin;
     out.values.assign(axis, multiple * others.compared_value());
@@ -343,11 +370,11 @@ struct range_tested {
   void follow_pilot(observation const& seen, suggestions& inner) {
     spent += seen.steps;
     undone += seen.steps;
-    learn(seen);
+    learn(pilot, seen);
     out.events = event::none;
     out.state = training_state::keep;
-    bool const failed = seen.bad() || !level.known();
-    switch (others.add(failed ? 0.0 : fallen(), failed, fall_unit())) {
+    bool const failed = seen.bad() || !pilot.level().known();
+    switch (others.add(failed ? 0.0 : fallen(pilot), failed, fall_unit())) {
       case pilots::verdict::open:
         return;
       case pilots::verdict::better:
@@ -357,9 +384,7 @@ struct range_tested {
     }
   }
 
-  bool clearly_better() const noexcept {
-    return fallen() - others.compared_fall() > has_to_gain_noises * curve.start_noise();
-  }
+  bool clearly_better() const noexcept { return clearly_above(run.late(), pilot.late(), has_to_gain_errors); }
 
   bool too_high() const noexcept {
     double const value = others.compared_value();
@@ -368,6 +393,7 @@ struct range_tested {
   }
 
   void go_on_with_pilot(suggestions& inner) {
+    run = pilot;
     if (others.rises() && room_above(others.value()) && affordable()) {
       compare_with(others.value());
       return start_pilot(step_up);
@@ -380,7 +406,6 @@ struct range_tested {
 
   void leave_pilots(suggestions& inner) {
     others.end();
-    level = others.compared_level();
     land_at(others.compared_value(), reason::hold, event::range_test_ended, inner);
     out.state |= training_state::return_to_trial | training_state::drop_trial;
     if (!unsettled()) out.state |= training_state::drop_origin;
@@ -390,7 +415,7 @@ struct range_tested {
     a.section("range test");
     a.between(now, phase::first, phase::through);
     a(curve)(taken)(spent)(start)(previous)(inner_number);
-    a(should_fall)(landing_value)(safe_value)(trunk)(level)(restarted)(others)(doubts)(doubted)(undone)(left);
+    a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(restarted)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(out);
   }
 
@@ -400,8 +425,7 @@ struct range_tested {
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += std::exchange(spent, 0.0);
     passed.relocated = true;
-    learn(seen);
-    trunk += seen.steps;
+    learn(run, seen);
     now = to_be_proven() && unsettled() ? phase::proving : phase::through;
     pass(passed, inner);
   }

@@ -1,0 +1,35 @@
+#pragma once
+#include "recent_level.hpp"
+#include "sample_mean.hpp"
+
+namespace autotunenet {
+
+/// Training that began at some value, as far as its metric tells.
+class stretch {
+ public:
+  /// @param length training steps by which it is judged
+  explicit stretch(double length) noexcept : half_(0.5 * length) {}
+
+  void trained(double steps) noexcept { steps_ += steps; }
+  void measured(double metric) noexcept {
+    level_.add(metric);
+    if (steps_ > half_) late_.add(metric);
+  }
+  double steps() const noexcept { return steps_; }
+  recent_level const& level() const noexcept { return level_; }
+  /// Of what came after half the length.
+  sample_mean const& late() const noexcept { return late_; }
+
+  template <class Archive>
+  void fields(Archive& a) {
+    a(steps_)(level_)(late_);
+  }
+
+ private:
+  double half_;
+  double steps_ = 0.0;
+  recent_level level_;
+  sample_mean late_;
+};
+
+}  // namespace autotunenet
