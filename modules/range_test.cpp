@@ -257,7 +257,7 @@ struct range_tested {
     bool const relapsed = !a_trial_of_its_own && seen.usable() && later.add(seen.metric);
     pass(seen, inner);
     if (a_trial_of_its_own) return;
-    if (relapsed || harmed()) return begin_again(landing_value / 4.0, inner);
+    if (relapsed || undone_altogether()) return begin_again(landing_value / 4.0, inner);
     if (later.over()) settle();
   }
 
@@ -287,6 +287,9 @@ struct range_tested {
   bool harmed() const noexcept {
     return -fallen(run) > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
   }
+
+  // The same of a run that has had the time for it by chance.
+  bool undone_altogether() const noexcept { return harmed() && -fallen(run) > curve.start_noise(); }
 
   double lower() const noexcept { return landing_value > clearly * safe_value ? safe_value : landing_value / 4.0; }
 

@@ -5,8 +5,8 @@
 
 namespace autotunenet {
 
-/// Whether a metric that had fallen rises again for good: means of long blocks show what is lost in the noise of a few
-/// metrics. A network that slowly stops training goes this way.
+/// Whether a metric that had clearly fallen rises again for good: means of long blocks show what the noise of a few
+/// metrics hides. A network that slowly stops training goes this way.
 class relapse {
  public:
   /// @param block metrics that are averaged
@@ -24,8 +24,10 @@ class relapse {
     present_.add(metric);
     if (present_.count() < block_) return false;
     ++blocks_;
-    bool const lost = present_.mean() - best_.mean() > lost_part * (start_ - best_.mean());
-    bool const relapsed = lost && clearly_above(present_, best_, clear);
+    double const fall = start_ - best_.mean();
+    bool const fell = fall > fall_errors * best_.error();
+    bool const relapsed =
+        fell && present_.mean() - best_.mean() > lost_part * fall && clearly_above(present_, best_, lost_errors);
     if (present_.mean() < best_.mean()) best_ = present_;
     present_ = {};
     return relapsed;
@@ -38,8 +40,9 @@ class relapse {
   }
 
  private:
-  static constexpr double lost_part = 0.1;
-  static constexpr double clear = 2.0;
+  static constexpr double fall_errors = 4.0;
+  static constexpr double lost_part = 0.2;
+  static constexpr double lost_errors = 2.0;
   static constexpr std::uint64_t watched = 3;
 
   double block_;

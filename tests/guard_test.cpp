@@ -847,6 +847,26 @@ TEST_CASE("an empty configuration is refused by the guard") {
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
 
+TEST_CASE("once training has begun again, what was good before is not returned to") {
+  for (int const good_again : {0, 20}) {
+    auto tuner = scripted(start(),
+                          [&](suggestion& next) {
+                            next.why = next.number == 41 ? reason::back_off : reason::exploit;
+                            next.values.assign(0, next.number < 41 ? 0.05 : 0.005);
+                            if (next.number == 41) next.state = training_state::return_to_origin;
+                          }) |
+                 guard({.warm_up = 0});
+    std::vector<double> metrics = times(static_cast<std::size_t>(44 + good_again), 1.0);
+    metrics.push_back(quiet_nan);
+    auto const made = run(tuner, metrics, true);
+    suggestion const& remedy = made.back();
+    CHECK(made[39].values["lr"] > 0.005);
+    CHECK(remedy.why == (good_again > 0 ? reason::rollback : reason::back_off));
+    CHECK(remedy.values["lr"] <= 0.005);
+    CHECK(has(remedy.state, training_state::return_to_good));
+  }
+}
+
 TEST_CASE("after a trial that led nowhere, what the guard knew of the metric still holds") {
   for (reason const end : {reason::hold, reason::start}) {
     auto tuner = scripted(start(),

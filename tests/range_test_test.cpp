@@ -94,6 +94,24 @@ struct slow_to_begin {
   bool unharmed() const { return !dead; }
 };
 
+/// A network that learns at once, and slowly forgets all of it again where a rate has been too high for too long.
+struct forgets_slowly {
+  double tolerated;
+  double patience;  // training steps at rates too high that do no harm
+  std::mt19937_64 engine{};
+  std::normal_distribution<double> noise{0.0, 0.1};
+  double strained = 0.0, learned = 0.0;
+
+  double step(double rate) {
+    double const loss = rate > 10.0 ? 50.0 : 2.0 - learned + noise(engine);
+    if (rate > tolerated) strained += 1.0;
+    learned += 10.0 * std::min(rate, 0.01) * (1.0 - learned);
+    if (strained > patience) learned *= 0.85;
+    return loss;
+  }
+  bool unharmed() const { return strained <= patience; }
+};
+
 suggestions told_so_often(configuration start, int times) {
   suggestion one{.number = 1, .values = std::move(start)};
   for (; times > 0; --times, ++one.number) co_yield one;
@@ -120,7 +138,7 @@ std::vector<double> landings_of(trainee<Network>& training, double start, std::s
 
 std::vector<double> landings_of(trained_before network, double start, std::size_t horizon) {
   trainee<trained_before> training{network};
-  return landings_of(training, start, horizon, 1000);
+  return landings_of(training, start, horizon, 2000);
 }
 
 /// @param part of the loss at first that is left at most
@@ -361,6 +379,19 @@ TEST_CASE("what keeps a network from training, which only the metric's noise sho
   }
 }
 
+TEST_CASE("training that has proven itself and slowly comes undone begins again with a quarter") {
+  for (std::size_t const horizon : {0U, 1000U, 4000U}) {
+    double const run = horizon > 0 ? static_cast<double>(horizon) : 2500.0;
+    trainee<forgets_slowly> training{{.tolerated = 0.03, .patience = 0.1 * run}};
+    std::vector<double> const found = landings_of(training, 1e-4, horizon, static_cast<std::size_t>(run));
+    INFO("horizon " << horizon << " landed " << found.front() << " then " << found.back() << " of " << found.size());
+    REQUIRE(found.size() >= 2);
+    CHECK(found[found.size() - 2] > 0.03);
+    CHECK(found.back() == found[found.size() - 2] / 4.0);
+    CHECK(training.now.learned > 0.9);
+  }
+}
+
 TEST_CASE("a tuner that ends while its start is being proven ends the run, whatever was due") {
   for (int times = 1; times < 20; ++times) {
     trainee<trained_before> training{{.tolerated = 4e-3}};
@@ -442,7 +473,7 @@ TEST_CASE("a short run begins higher than a long one, and first goes back to wha
 TEST_CASE("what proves itself is left alone, and its saved state is dropped") {
   noisy_quadratic training(8);
   auto tuner = following(space().center()) | range_test({.horizon = 4000});
-  trained const result = run(tuner, training, 1000);
+  trained const result = run(tuner, training, 1300);
   bool dropped = false;
   for (suggestion const& s : result.all) {
     CHECK_FALSE(has(s.events, event::backed_off));
