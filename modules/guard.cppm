@@ -68,7 +68,8 @@ struct guard_options {
 /// a
 ///   row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
 /// - Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged;
-///   after it, warm-up and the regression test begin afresh.
+///   after it, warm-up and the regression test begin afresh. Where it ends at the origin, no configuration is good yet:
+///   what was belongs to training that was given up.
 /// - Each observation is passed on, in warm-up and cooldown too, with what was applied.
 ///
 /// The step allocates nothing after the first, and keeps no history beyond `window` and `recall`. Throws

@@ -49,10 +49,11 @@ constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
 // A sweep's fall of fewer noises may be all that a network can do that no longer trains, as to tell classes by how
 // frequent they are. Where the run has come little further by its proof, a far lower value is tried for as long, and
-// has to be lower by so many standard errors.
+// has to be better by so many standard errors, or, where few metrics leave those large, by so much of the noise.
 constexpr double hidden_noises = 3.0;
 constexpr double little_further = 2.5;
 constexpr double has_to_gain_errors = 3.0;
+constexpr double has_to_gain_noises = 0.7;
 // Of the horizon, what a sweep of the fewest steps may take.
 constexpr double largest_part = 0.25;
 // Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
@@ -257,7 +258,7 @@ struct range_tested {
     bool const relapsed = !a_trial_of_its_own && seen.usable() && later.add(seen.metric);
     pass(seen, inner);
     if (a_trial_of_its_own) return;
-    if (relapsed || undone_altogether()) return begin_again(landing_value / 4.0, inner);
+    if (relapsed) return begin_again(landing_value / 4.0, inner);
     if (later.over()) settle();
   }
 
@@ -287,9 +288,6 @@ struct range_tested {
   bool harmed() const noexcept {
     return -fallen(run) > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
   }
-
-  // The same of a run that has had the time for it by chance.
-  bool undone_altogether() const noexcept { return harmed() && -fallen(run) > curve.start_noise(); }
 
   double lower() const noexcept { return landing_value > clearly * safe_value ? safe_value : landing_value / 4.0; }
 
@@ -387,7 +385,10 @@ struct range_tested {
     }
   }
 
-  bool clearly_better() const noexcept { return clearly_above(run.late(), pilot.late(), has_to_gain_errors); }
+  bool clearly_better() const noexcept {
+    return clearly_above(run.late(), pilot.late(), has_to_gain_errors) ||
+           fallen(pilot) - others.compared_fall() > has_to_gain_noises * curve.start_noise();
+  }
 
   bool too_high() const noexcept {
     double const value = others.compared_value();

@@ -30,7 +30,8 @@ struct range_test_options {
   /// Where training has made less than 0.7 of the sweep's fall by this part of the horizon, it begins again from the
   /// saved state, at most `restarts` times: with what a long run would begin with if it began clearly higher, else with
   /// a quarter of the value. Where it soon is clearly worse than before it began, it begins again at once, with a
-  /// tenth: so it is with networks that have been trained before.
+  /// tenth: so it is with networks that have been trained before. It is watched for three times as long again: where it
+  /// loses a fifth of what it had gained, by two standard errors, it begins again with a quarter.
   double proof = 0.07;
   std::size_t restarts = 2;
   /// Runs shorter than `long_run` compare what was found with pilots of other values, each of so many steps as this
@@ -58,7 +59,9 @@ struct range_test_options {
 ///
 /// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
 /// three noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the
-/// value runs for as many steps as the run has had, once, and is gone on with if it is clearly better.
+/// value runs for as many steps as the run has had, once, and is gone on with if it is clearly better: by three
+/// standard errors or 0.7 noises. One that dies slowly shows it after its proof, in means of as many metrics; the saved
+/// state is kept for that long.
 ///
 /// A space without the parameter passes unchanged. Throws `invalid_option`.
 class range_test {
