@@ -64,9 +64,8 @@ struct guard_options {
 /// - A configuration becomes good when it ran with a healthy metric and `patience` healthy observations followed.
 ///   Where the trainer can restore its state, the state is marked when the configuration ran, and the two are kept and
 ///   returned to together. Its state before the first step serves until then.
-/// - If the metric is still worse once the cooldown is over, though the training state was restored or two remedies in
-/// a
-///   row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
+/// - If the metric is still worse once the cooldown is over, though the training state was restored or two remedies
+///   in a row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
 /// - Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged;
 ///   after it, warm-up and the regression test begin afresh. Where it ends at the origin, no configuration is good yet:
 ///   what was belongs to training that was given up.

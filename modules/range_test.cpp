@@ -245,26 +245,23 @@ struct range_tested {
     if (left && others.regretted(fallen(run), fall_unit())) return return_to_left(inner);
     if (can_restart() && should_fall && fallen(run) < proven_part * curve.fall()) return begin_again(lower(), inner);
     if (doubtful() && inner.poll() != nullptr) return start_doubts();
+    extra_state = training_state::drop_trial;
     if (!can_restart()) return settle();
     now = phase::watching;
     later.begin(curve.start_level(), run.late());
-    extra_state = training_state::drop_trial;
   }
 
-  // One that has proven itself may do so more slowly.
+  // One that has proven itself may do so more slowly. Trials of the inner tuner's own say nothing of that.
   void watch(observation const& seen, suggestions& inner) {
-    bool const a_trial_of_its_own = out.why == reason::range_test;
-    if (!a_trial_of_its_own) learn(run, seen);
-    bool const relapsed = !a_trial_of_its_own && seen.usable() && later.add(seen.metric);
+    bool const relapsed = out.why != reason::range_test && seen.usable() && later.add(seen.metric);
     pass(seen, inner);
-    if (a_trial_of_its_own) return;
     if (relapsed) return begin_again(landing_value / 4.0, inner);
     if (later.over()) settle();
   }
 
   void settle() noexcept {
     now = phase::through;
-    extra_state = training_state::drop_trial | training_state::drop_origin;
+    extra_state |= training_state::drop_origin;
   }
 
   void learn(stretch& of, observation const& seen) noexcept {
