@@ -43,6 +43,8 @@ struct annealed {
   std::vector<double> lower{};
   std::vector<double> upper{};
 
+  bool over() const noexcept { return options.horizon > 0 && elapsed > static_cast<double>(options.horizon); }
+
   double shape() const noexcept {
     if (options.horizon == 0) return plateau_multiple * overfitting_multiple;
     double const rising = options.rise * static_cast<double>(options.horizon);
@@ -134,7 +136,9 @@ struct annealed {
   }
 
   void advance(observation const& seen) noexcept {
+    bool const was_over = over();
     elapsed += seen.steps;
+    if (over() && !was_over) news |= event::horizon_passed;
     if (std::isfinite(seen.validation)) validate(seen.validation);
     if (!seen.usable()) return;
     overfitting.train(seen.metric);

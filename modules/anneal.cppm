@@ -36,7 +36,8 @@ struct anneal_options {
 /// The inner tuner thinks in peaks: what was applied, and what can be reached, is divided by the shape on its way in.
 /// Where the horizon is known and a reversible trial has set the peak (`observation::relocated`), that peak has no
 /// rise, and what is suggested stays within a factor of 2 of it, since the bias pulls downwards for the rest of the
-/// run. A remedy from outside that goes lower becomes the new middle. After the horizon the last multiple holds.
+/// run. A remedy from outside that goes lower becomes the new middle. After the horizon the last multiple holds, and
+/// `event::horizon_passed` says so once.
 ///
 /// A metric of training alone cannot tell learning from learning by heart. Where `observation::validation` turns up,
 /// clearly of its noise, while the metric of training goes on falling, the whole shape is lowered, as often as that is

@@ -58,6 +58,8 @@ std::string_view to_string(event one) noexcept {
       return "only worse since the start: is the direction right?";
     case event::overfitting:
       return "overfitting";
+    case event::horizon_passed:
+      return "horizon passed: is the run longer than planned?";
   }
   return "several";
 }

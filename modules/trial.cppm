@@ -38,7 +38,8 @@ enum class event : std::uint16_t {
   rebased = 1 << 11,      ///< rollbacks did not help: the metric itself has moved, and is judged from its new level
   /// Since the start the metric has only become worse, whatever was tried: it may be one that should go the other way.
   only_worse = 1 << 12,
-  overfitting = 1 << 13,  ///< the validation metric turned up while training went on falling: the rate is lowered
+  overfitting = 1 << 13,     ///< the validation metric turned up while training went on falling: the rate is lowered
+  horizon_passed = 1 << 14,  ///< the run goes on after its horizon, with the least that annealing comes to
 };
 
 constexpr event operator|(event a, event b) noexcept {

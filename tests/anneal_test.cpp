@@ -232,6 +232,18 @@ TEST_CASE("what is not overfitting does not lower the shape") {
   CHECK(rate_after({1.0, 1.0, 1.0, 1.0}) == 0.1);
 }
 
+TEST_CASE("a run that goes on after its horizon is told once") {
+  auto tuner = constant(space().at({{"lr", 0.1}})) | anneal({.horizon = 50});
+  std::vector<std::size_t> told_at;
+  for (std::size_t t = 0; t < 100; ++t) {
+    suggestion const& now = tuner.ask();
+    if (has(now.events, event::horizon_passed)) told_at.push_back(t);
+    if (t > 50) CHECK_THAT(now.values["lr"], WithinRel(1e-6, 1e-9));
+    tuner.tell(1.0);
+  }
+  CHECK(told_at == std::vector<std::size_t>{51});
+}
+
 TEST_CASE("annealing a space without the parameter changes nothing") {
   search_space const other{real{"dropout", 0.0, 0.5}};
   auto tuner = constant(other.at({{"dropout", 0.25}})) | anneal({.horizon = 10});
