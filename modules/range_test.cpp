@@ -32,8 +32,9 @@ constexpr double clearly = 1.1;
 // Where the metric never clearly fell but diverged, training works somewhere between the edge of divergence divided by
 // this and by `back_off`.
 constexpr double works_above = 10.0;
-// Of the sweep's fall, what a run has to make to have proven itself.
+// Of the sweep's fall, what a run has to make to have proven itself, and what its value is divided by if it does not.
 constexpr double proven_part = 0.7;
+constexpr double much_lower = 4.0;
 // Training steps that tell a level from its noise.
 constexpr double least_proof = 16.0;
 // Training that soon is worse than it was before it began, by so much of the sweep's fall and of the noise, had
@@ -79,6 +80,7 @@ struct range_tested {
   stretch run{proof_length()};    // since the last landing
   stretch pilot{proof_length()};  // the running one
   relapse later{proof_length()};
+  bool relapsed = false;
   std::size_t restarted = 0;
   pilots others{pilot_length(options)};
   pilots doubts{static_cast<std::size_t>(proof_length())};  // of a far lower value, where the run may train no more
@@ -246,16 +248,17 @@ struct range_tested {
     if (can_restart() && should_fall && fallen(run) < proven_part * curve.fall()) return begin_again(lower(), inner);
     if (doubtful() && inner.poll() != nullptr) return start_doubts();
     extra_state = training_state::drop_trial;
-    if (!can_restart()) return settle();
+    if (!can_restart() || relapsed) return settle();
     now = phase::watching;
     later.begin(curve.start_level(), run.late());
   }
 
-  // One that has proven itself may do so more slowly. Trials of the inner tuner's own say nothing of that.
+  // One that has proven itself may do so more slowly. Trials of the inner tuner's own say nothing of that. What rises
+  // once more, with a quarter, is the metric itself, as where data grow harder.
   void watch(observation const& seen, suggestions& inner) {
-    bool const relapsed = out.why != reason::range_test && seen.usable() && later.add(seen.metric);
+    relapsed = out.why != reason::range_test && seen.usable() && later.add(seen.metric);
     pass(seen, inner);
-    if (relapsed) return begin_again(landing_value / 4.0, inner);
+    if (relapsed) return begin_again(landing_value / much_lower, inner);
     if (later.over()) settle();
   }
 
@@ -286,7 +289,9 @@ struct range_tested {
     return -fallen(run) > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
   }
 
-  double lower() const noexcept { return landing_value > clearly * safe_value ? safe_value : landing_value / 4.0; }
+  double lower() const noexcept {
+    return landing_value > clearly * safe_value ? safe_value : landing_value / much_lower;
+  }
 
   void begin_again(double there, suggestions& inner) {
     ++restarted;
@@ -416,7 +421,8 @@ struct range_tested {
     a.section("range test");
     a.between(now, phase::first, phase::through);
     a(curve)(taken)(spent)(start)(previous)(inner_number);
-    a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(restarted)(others)(doubts)(doubted)(undone)(left);
+    a(should_fall)(landing_value)(
+        safe_value)(run)(pilot)(later)(relapsed)(restarted)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(out);
   }
 

@@ -31,7 +31,7 @@ struct range_test_options {
   /// saved state, at most `restarts` times: with what a long run would begin with if it began clearly higher, else with
   /// a quarter of the value. Where it soon is clearly worse than before it began, it begins again at once, with a
   /// tenth: so it is with networks that have been trained before. It is watched for three times as long again: where it
-  /// loses a fifth of what it had gained, by two standard errors, it begins again with a quarter.
+  /// loses a fifth of what it had gained, by two standard errors, it begins again with a quarter, once.
   double proof = 0.07;
   std::size_t restarts = 2;
   /// Runs shorter than `long_run` compare what was found with pilots of other values, each of so many steps as this

@@ -380,16 +380,33 @@ TEST_CASE("what keeps a network from training, which only the metric's noise sho
 }
 
 TEST_CASE("training that has proven itself and slowly comes undone begins again with a quarter") {
-  for (std::size_t const horizon : {0U, 1000U, 4000U}) {
+  // A short run begins higher.
+  for (auto const& [horizon, tolerated] : {std::pair{0U, 0.03}, std::pair{1000U, 0.07}, std::pair{4000U, 0.03}}) {
     double const run = horizon > 0 ? static_cast<double>(horizon) : 2500.0;
-    trainee<forgets_slowly> training{{.tolerated = 0.03, .patience = 0.1 * run}};
+    trainee<forgets_slowly> training{{.tolerated = tolerated, .patience = 0.1 * run}};
     std::vector<double> const found = landings_of(training, 1e-4, horizon, static_cast<std::size_t>(run));
     INFO("horizon " << horizon << " landed " << found.front() << " then " << found.back() << " of " << found.size());
     REQUIRE(found.size() >= 2);
-    CHECK(found[found.size() - 2] > 0.03);
+    CHECK(found[found.size() - 2] > tolerated);
     CHECK(found.back() == found[found.size() - 2] / 4.0);
     CHECK(training.now.learned > 0.9);
   }
+}
+
+TEST_CASE("data that grow harder again and again cost a run one new beginning") {
+  trainee<forgets_slowly> training{{.tolerated = 100.0, .patience = 1e9}};
+  auto tuner = following(space().at({{"lr", 1e-4}})) | range_test({.horizon = 1000, .pilot = 0.0});
+  std::vector<double> landed;
+  for (int step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    training.carry_out(s.state);
+    if (has(s.events, event::range_test_ended | event::backed_off)) landed.push_back(s.values["lr"]);
+    double const harder = 0.25 * ((step > 200) + (step > 420));
+    tuner.tell({.metric = training.now.step(s.values["lr"]) + harder, .restorable = true});
+  }
+  REQUIRE(landed.size() == 2);
+  CHECK(landed[1] == landed[0] / 4.0);
+  CHECK_FALSE(training.origin);
 }
 
 TEST_CASE("a tuner that ends while its start is being proven ends the run, whatever was due") {
