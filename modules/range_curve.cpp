@@ -32,7 +32,7 @@ void range_curve::add(double value, double metric) {
   smoothed_.push_back(smoothed);
 
   double const jitter = std::max(start_.most_jitter(), grain());
-  bool const still_level = start_.mean - smoothed < 1.5 * jitter && std::abs(metric - start_.mean) < 4.0 * jitter;
+  bool const still_level = start_.mean() - smoothed < 1.5 * jitter && std::abs(metric - start_.mean()) < 4.0 * jitter;
   bool const settling = values_.size() <= settle_;
   if (settling || still_level) start_.add(metric);
   if (settling) return;
@@ -48,7 +48,7 @@ void range_curve::add(double value, double metric) {
 }
 
 bool range_curve::over(double metric) const noexcept {
-  return flat() ? metric > start_.mean + 12.0 * start_noise() : metric > best_ + 4.0 * tolerance();
+  return flat() ? metric > start_.mean() + 12.0 * start_noise() : metric > best_ + 4.0 * tolerance();
 }
 
 double range_curve::tolerance() const noexcept {
@@ -57,9 +57,9 @@ double range_curve::tolerance() const noexcept {
 
 // By the error of the smoothed metric and of the level it is compared with.
 double range_curve::fall_in_errors() const noexcept {
-  double const error = std::max(start_.noise(), grain()) *
-                       std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()) + 1.0 / std::max(start_.count, 1.0));
-  double const fall = gained() - rounding * std::abs(start_.mean);
+  double const error = std::max(start_.noise(), grain()) * std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()) +
+                                                                     1.0 / std::max(start_.count(), 1.0));
+  double const fall = gained() - rounding * std::abs(start_.mean());
   return fall > 0.0 ? fall / error : 0.0;
 }
 
@@ -69,7 +69,7 @@ double range_curve::edge() const noexcept {
 }
 
 double range_curve::fallen_by(double part) const noexcept {
-  double const reached = start_.mean - part * gained();
+  double const reached = start_.mean() - part * gained();
   for (std::size_t i = settle_; i < smoothed_.size(); ++i) {
     if (smoothed_[i] <= reached) return values_[i];
   }
@@ -77,29 +77,24 @@ double range_curve::fallen_by(double part) const noexcept {
 }
 
 void range_curve::level::add(double metric) noexcept {
-  if (count > 0.0) differences += (metric - last) * (metric - last);
+  if (count() > 0.0) differences += (metric - last) * (metric - last);
   last = metric;
-  count += 1.0;
-  double const from_mean = metric - mean;
-  mean += from_mean / count;
-  squares += from_mean * (metric - mean);
+  metrics.add(metric);
 }
-
-double range_curve::level::noise() const noexcept { return count > 1.0 ? std::sqrt(squares / (count - 1.0)) : 0.0; }
 
 double range_curve::level::most_noise() const noexcept { return at_most(noise()); }
 
 double range_curve::level::most_jitter() const noexcept {
-  double const jitter = count > 1.0 ? std::sqrt(0.5 * differences / (count - 1.0)) : 0.0;
+  double const jitter = count() > 1.0 ? std::sqrt(0.5 * differences / (count() - 1.0)) : 0.0;
   return at_most(std::min(noise(), jitter));
 }
 
 // The quantile of chi-squared by the cube-root approximation (Wilson and Hilferty 1931, equation 18).
 double range_curve::level::at_most(double noise) const noexcept {
   constexpr double one_percent = -2.326;
-  double const spread = 2.0 / (9.0 * std::max(count - 1.0, 1.0));
+  double const spread = 2.0 / (9.0 * std::max(count() - 1.0, 1.0));
   double const quantile = std::max(1.0 - spread + one_percent * std::sqrt(spread), 0.1);
-  return std::max(noise / std::sqrt(quantile * quantile * quantile), rounding * std::abs(mean));
+  return std::max(noise / std::sqrt(quantile * quantile * quantile), rounding * std::abs(mean()));
 }
 
 }  // namespace autotunenet

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "recent_level.hpp"
+#include "sample_mean.hpp"
 
 namespace autotunenet {
 
@@ -33,7 +34,7 @@ class range_curve {
   /// sweep is. Infinity where nothing diverged, or the first value failed outright.
   double edge() const noexcept;
   /// The level at the start, and how far the smoothed metric fell below it.
-  double start_level() const noexcept { return start_.mean; }
+  double start_level() const noexcept { return start_.mean(); }
   /// What the noise of one metric is at the start, at most.
   double start_noise() const noexcept { return std::max(start_.most_noise(), grain()); }
   double fall() const noexcept { return gained(); }
@@ -48,13 +49,13 @@ class range_curve {
  private:
   // The level at the start and its noise, from the values that are too low to matter.
   struct level {
-    double count = 0.0;
-    double mean = 0.0;
-    double squares = 0.0;  // about the mean
+    sample_mean metrics;
     double last = 0.0;
     double differences = 0.0;  // of neighbours, squared
     void add(double metric) noexcept;
-    double noise() const noexcept;
+    double mean() const noexcept { return metrics.mean(); }
+    double count() const noexcept { return metrics.count(); }
+    double noise() const noexcept { return metrics.deviation(); }
     /// What the noise is at most, with a confidence of 99 %: a few metrics may lie close together by chance.
     double most_noise() const noexcept;
     /// The same about a level that drifts, by neighbours' differences (von Neumann et al. 1941, "The mean square
@@ -64,7 +65,7 @@ class range_curve {
     double at_most(double noise) const noexcept;
     template <class Archive>
     void fields(Archive& a) {
-      a(count)(mean)(squares)(last)(differences);
+      a(metrics)(last)(differences);
     }
   };
 
@@ -73,7 +74,7 @@ class range_curve {
 
   double fall_in_errors() const noexcept;
   bool over(double metric) const noexcept;
-  double gained() const noexcept { return start_.mean - best_; }
+  double gained() const noexcept { return start_.mean() - best_; }
   bool flat() const noexcept { return gained() <= 1.5 * start_noise(); }
   /// What the metric can tell apart: the accuracy of a few hundred examples moves by steps, and by none for long.
   double grain() const noexcept { return grain_ < std::numeric_limits<double>::infinity() ? grain_ : 0.0; }

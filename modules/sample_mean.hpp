@@ -4,7 +4,7 @@
 
 namespace autotunenet {
 
-/// The mean of measurements and its standard error, of which none are kept (Welford 1962, "Note on a method for
+/// The mean of measurements, of which none are kept, and how far they scatter (Welford 1962, "Note on a method for
 /// calculating corrected sums of squares and products").
 class sample_mean {
  public:
@@ -16,6 +16,8 @@ class sample_mean {
   }
   double count() const noexcept { return count_; }
   double mean() const noexcept { return mean_; }
+  /// Of one measurement; 0 where there are fewer than two.
+  double deviation() const noexcept { return count_ > 1.0 ? std::sqrt(squares_ / (count_ - 1.0)) : 0.0; }
   /// Of the mean; infinity where there are fewer than two measurements.
   double error() const noexcept {
     return count_ < 2.0 ? std::numeric_limits<double>::infinity() : std::sqrt(squares_ / (count_ - 1.0) / count_);
@@ -32,8 +34,8 @@ class sample_mean {
   double squares_ = 0.0;  // about the mean
 };
 
-/// By how many standard errors of their difference the one mean lies above the other (Welch 1947, "The generalization
-/// of Student's problem when several different population variances are involved").
+/// Whether the one mean lies above the other by so many standard errors of their difference (Welch 1947, "The
+/// generalization of Student's problem when several different population variances are involved").
 inline bool clearly_above(sample_mean const& one, sample_mean const& other, double errors) noexcept {
   return one.mean() - other.mean() > errors * std::hypot(one.error(), other.error());
 }
