@@ -11,7 +11,7 @@ export namespace autotunenet {
 
 /// Tells what keeps state of its own beside the model (a data loader, a schedule) how far training went back.
 struct restoration {
-  training_state what = training_state::keep;  ///< `return_to_trial`, `return_to_good` or `return_to_origin`
+  training_state what = training_state::keep;  ///< the `return_to_...` that was carried out
   /// Calls of `on_step_end` that led to the state that is back, those that were undone before left out.
   std::uint64_t marked_at = 0;
   /// How many more had led to the state that is given up; below 0 where what is back was saved before a return and had
@@ -57,8 +57,8 @@ struct torch_options {
 /// leaving the first out; handed over before `step()`, it has seen exactly the updates it is credited to.
 ///
 /// Where `on_validation_end` is not the objective it is a second opinion, told with the next observation of the
-/// objective: the learning rate is lowered where it shows overfitting. It must go in the objective's direction, both
-/// down or both up. Any other hook only reports trouble: NaN or infinity there, too, is told at once as a failure of
+/// objective: the learning rate is lowered where it shows overfitting, and with a model training goes back to where
+/// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other hook only reports trouble: NaN or infinity there, too, is told at once as a failure of
 /// the pending suggestion. No metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws
 /// passes out. When a setter throws, nothing of the suggestion is applied, it stays pending, and the next observation
 /// tells so by the values in force. When the pipeline has ended, the last values stay and the hooks do nothing.

@@ -30,6 +30,7 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
       random_engine_(options.random_engine),
       folder_(std::move(options.folder)),
       budget_(options.budget),
+      best_{empty_snapshot()},
       origin_{empty_snapshot()},
       trial_{empty_snapshot()},
       candidate_{empty_snapshot()},
@@ -54,6 +55,8 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
 slots_report training_slots::carry_out(training_state what, std::uint64_t step) {
   slots_report report;
   if (what == training_state::keep) return report;
+  if (has(what, training_state::mark_best)) mark(best_, on_others_, step, report);
+  if (has(what, training_state::return_to_best)) put_back(best_, training_state::return_to_best, report);
   if (has(what, training_state::return_to_trial)) put_back(trial_, training_state::return_to_trial, report);
   if (has(what, training_state::return_to_good)) return_to_good(report);
   if (has(what, training_state::promote) && candidate_.valid) {
@@ -72,9 +75,9 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
       report.complete = false;
     }
   }
-  if (has(what, training_state::mark_trial)) mark(trial_, on_trials_, step, report);
+  if (has(what, training_state::mark_trial)) mark(trial_, on_others_, step, report);
   if (has(what, training_state::drop_trial)) drop(trial_);
-  if (has(what, training_state::mark_origin)) mark(origin_, on_trials_, step, report);
+  if (has(what, training_state::mark_origin)) mark(origin_, on_others_, step, report);
   if (has(what, training_state::return_to_origin)) put_back(origin_, training_state::return_to_origin, report);
   if (has(what, training_state::drop_origin)) drop(origin_);
   return report;
@@ -125,10 +128,10 @@ void training_slots::drop(slot& one) {
 void training_slots::fields(archive& a) {
   a.section("training slots");
   double training = seconds_now() - begin_;
-  double on_candidates = on_candidates_, on_trials = on_trials_;
+  double on_candidates = on_candidates_, on_others = on_others_;
   bool has_marked = has_marked_candidate_, returned = returned_;
   std::uint64_t marks = marks_, left_out = left_out_;
-  a(training)(on_candidates)(on_trials)(has_marked)(returned)(marks)(left_out);
+  a(training)(on_candidates)(on_others)(has_marked)(returned)(marks)(left_out);
   std::uint64_t snapshots = good_.size() + 1;
   a(snapshots);
   if (snapshots != good_.size() + 1)
@@ -138,26 +141,29 @@ void training_slots::fields(archive& a) {
     if (one.valid) one.saved.fields(a, *model_, *optimizer_);
   };
   if (!a.reading()) {
+    exchange(best_);
     exchange(origin_);
     exchange(trial_);
     exchange(candidate_);
     for (slot& one : good_) exchange(one);
     return;
   }
-  slot origin{empty_snapshot()}, trial{empty_snapshot()}, candidate{empty_snapshot()};
+  slot best{empty_snapshot()}, origin{empty_snapshot()}, trial{empty_snapshot()}, candidate{empty_snapshot()};
+  exchange(best);
   exchange(origin);
   exchange(trial);
   exchange(candidate);
   std::vector<slot> good;
   good.reserve(good_.size());
   while (good.size() < good_.size()) exchange(good.emplace_back(empty_snapshot()));
+  best_ = std::move(best);
   origin_ = std::move(origin);
   trial_ = std::move(trial);
   candidate_ = std::move(candidate);
   good_ = std::move(good);
   begin_ = seconds_now() - training;
   on_candidates_ = on_candidates;
-  on_trials_ = on_trials;
+  on_others_ = on_others;
   has_marked_candidate_ = has_marked;
   returned_ = returned;
   marks_ = marks;
@@ -170,7 +176,8 @@ bool training_slots::affordable() const {
 }
 
 std::size_t training_slots::bytes() const {
-  std::size_t sum = origin_.saved.bytes() + trial_.saved.bytes() + candidate_.saved.bytes();
+  std::size_t sum = 0;
+  for (slot const* one : {&best_, &origin_, &trial_, &candidate_}) sum += one->saved.bytes();
   for (slot const& one : good_) sum += one.saved.bytes();
   return sum;
 }

@@ -11,12 +11,12 @@ export namespace autotunenet {
 
 struct slot_options {
   bool random_engine = true;  ///< the default CPU random engine is saved and put back too
-  /// The fraction of training time that candidate marks may cost. Marks of a trial and its origin are few and needed:
-  /// they count neither as cost nor as training.
+  /// The fraction of training time that candidate marks may cost. Marks of a trial, its origin and the best validation
+  /// are few and needed: they count neither as cost nor as training.
   double budget = 0.01;
   std::filesystem::path folder{};  ///< as `training_snapshot` takes it; empty: in memory
-  /// States kept for a rollback, 2 to 64: the candidate and the good ones before it. While a trial goes on its state
-  /// comes on top.
+  /// States kept for a rollback, 2 to 64: the candidate and the good ones before it. Those of a trial while it goes on,
+  /// and of the best validation, come on top.
   std::size_t snapshots = 2;
 };
 
@@ -28,7 +28,8 @@ struct slots_report {
   std::uint64_t marked_at = 0;                     ///< where something was put back: the step it was marked at
 };
 
-/// Carries out `suggestion::state`: training snapshots of the origin, the trial, the candidate and the good states.
+/// Carries out `suggestion::state`: training snapshots of the best validation, the origin, the trial, the candidate and
+/// the good states.
 ///
 /// A return to the good state goes to the newest one, to the candidate where nothing was promoted yet. A return that
 /// follows without a promotion in between says that trouble was already on its way there: it goes to the good state
@@ -55,7 +56,7 @@ class training_slots {
   std::uint64_t marks() const noexcept { return marks_; }
   std::uint64_t marks_left_out() const noexcept { return left_out_; }
   /// Seconds that marks have cost, all together.
-  double seconds() const noexcept { return on_candidates_ + on_trials_; }
+  double seconds() const noexcept { return on_candidates_ + on_others_; }
   /// Bytes that the snapshots hold.
   std::size_t bytes() const;
 
@@ -78,12 +79,12 @@ class training_slots {
   bool random_engine_;
   std::filesystem::path folder_;
   double budget_;
-  slot origin_, trial_, candidate_;
+  slot best_, origin_, trial_, candidate_;
   std::vector<slot> good_;      // the newest first
   bool returned_ = false;       // to the newest good one, and nothing was promoted since
   double begin_;                // seconds of a clock that only goes forward
   double on_candidates_ = 0.0;  // seconds
-  double on_trials_ = 0.0;
+  double on_others_ = 0.0;
   bool has_marked_candidate_ = false;
   std::uint64_t marks_ = 0;
   std::uint64_t left_out_ = 0;

@@ -24,6 +24,8 @@ namespace {
 
 // How far the peak may stray from where a reversible trial has put it, as a ratio: such trials tell octaves apart.
 constexpr double leash = 2.0;
+// The part of a run, or of what has passed of it, from which validations are averaged: an epoch of twenty-five.
+constexpr double judged_part = 0.04;
 
 struct annealed {
   anneal_options options;
@@ -32,9 +34,11 @@ struct annealed {
   double elapsed = 0.0;
   double plateau_multiple = 1.0;
   double overfitting_multiple = 1.0;
-  double anchor = 0.0;  // the peak that a trial or a remedy from outside has set; 0: none
+  bool best_saved = false;  // the training state at the best validation
+  double anchor = 0.0;      // the peak that a trial or a remedy from outside has set; 0: none
 
-  event news = event::none;
+  event news = event::none;  // for the next suggestion
+  training_state wishes = training_state::keep;
   suggestion out{};
   std::uint64_t inner_number = 0;
   std::optional<std::size_t> axis{};
@@ -74,6 +78,7 @@ struct annealed {
     }
     ++out.number;
     out.events |= std::exchange(news, event::none);
+    out.state |= std::exchange(wishes, training_state::keep);
     multiple = shape();
     out.values.assign(*axis, leashed(wanted.values[*axis]) * multiple);
     out.why = wanted.why == reason::hold && multiple < 1.0 ? reason::anneal : wanted.why;
@@ -93,6 +98,7 @@ struct annealed {
   void tell(observation const& seen, suggestions& inner) {
     // What a trial found is a peak, though the first steps of a run should rise to it.
     if (seen.relocated && options.horizon > 0) multiple = falling();
+    bool const went_back = has(out.state, training_state::return_to_best);
     advance(seen);
     if (!axis) {
       observation passed = seen;
@@ -103,6 +109,7 @@ struct annealed {
     suggestion const& wanted = inner.ask();
     observation passed = seen;
     passed.number = 0;
+    passed.relocated = seen.relocated || went_back;
     if (!seen.applied.empty()) {
       std::ranges::copy(seen.applied, applied.begin());
       // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
@@ -121,7 +128,7 @@ struct annealed {
   void fields(archive& a) {
     a.section("anneal");
     a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau);
-    a(overfitting_multiple)(overfitting)(anchor)(news);
+    a(overfitting_multiple)(overfitting)(best_saved)(anchor)(news)(wishes);
   }
 
   double leashed(double peak) const noexcept {
@@ -139,7 +146,7 @@ struct annealed {
     bool const was_over = over();
     elapsed += seen.steps;
     if (over() && !was_over) news |= event::horizon_passed;
-    if (std::isfinite(seen.validation)) validate(seen.validation);
+    if (std::isfinite(seen.validation)) validate(seen);
     if (!seen.usable()) return;
     overfitting.train(seen.metric);
     if (options.horizon == 0 && plateau.add(seen.metric)) {
@@ -147,18 +154,40 @@ struct annealed {
     }
   }
 
-  void validate(double metric) noexcept {
-    switch (overfitting.validate(metric)) {
+  void validate(observation const& seen) noexcept {
+    double const whole = options.horizon > 0 ? static_cast<double>(options.horizon) : elapsed;
+    switch (overfitting.validate(seen.validation, judged_part * whole)) {
       case generalization::holds:
         return;
       case generalization::shifted:
         overfitting_multiple = 1.0;
-        return;
+        return save_best(seen.restorable);
+      case generalization::improved:
+        return save_best(seen.restorable);
       case generalization::lost:
-        overfitting_multiple *= options.overfitting_factor;
-        if (options.overfitting_factor < 1.0) news |= event::overfitting;
-        return;
+        return lower_shape();
+      case generalization::still_lost:
+        return best_saved ? go_back() : lower_shape();
     }
+  }
+
+  bool looks() const noexcept { return options.overfitting_factor < 1.0; }
+
+  void save_best(bool restorable) noexcept {
+    best_saved = looks() && options.return_to_best && restorable;
+    if (best_saved) wishes |= training_state::mark_best;
+  }
+
+  void lower_shape() noexcept {
+    overfitting_multiple *= options.overfitting_factor;
+    if (looks()) news |= event::overfitting;
+  }
+
+  // The rate is lower by now; what it has to train is still what the higher one has spoilt.
+  void go_back() noexcept {
+    wishes |= training_state::return_to_best;
+    news |= event::overfitting;
+    plateau.begin_afresh();
   }
 
   // The reach belongs to the next suggestion, and so to the next multiple.

@@ -27,6 +27,7 @@ struct anneal_options {
   std::size_t plateau_window = 100;
   /// The multiple falls by this factor where validation shows overfitting; 1: it is not looked at.
   double overfitting_factor = 0.25;
+  bool return_to_best = true;  ///< training goes back to where validation was best where a lower rate does not help
 };
 
 /// A stage that multiplies one parameter by an annealing shape, so that the tuner inside tunes the peak. Left to itself
@@ -40,9 +41,11 @@ struct anneal_options {
 /// `event::horizon_passed` says so once.
 ///
 /// A metric of training alone cannot tell learning from learning by heart. Where `observation::validation` turns up,
-/// clearly of its noise, while the metric of training goes on falling, the whole shape is lowered, as often as that is
-/// seen (`event::overfitting`), until both turn up, as where the data have changed. A space without the parameter
-/// passes unchanged. Throws `invalid_option`.
+/// clearly of its noise, while the metric of training goes on falling, the whole shape is lowered. Where that does not
+/// bring it down again, training goes back to the state at the best validation, and on from there at the lower rate; or
+/// the shape is lowered once more where there is no such state. It ends where both turn up, as where the data have
+/// changed. Each time is an `event::overfitting`. Validations are averaged over 4 % of the horizon, or of what has
+/// passed where that is not known. A space without the parameter passes unchanged. Throws `invalid_option`.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

@@ -68,7 +68,8 @@ struct guard_options {
 ///   in a row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
 /// - Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged;
 ///   after it, warm-up and the regression test begin afresh. Where it ends at the origin, no configuration is good yet:
-///   what was belongs to training that was given up.
+///   what was belongs to training that was given up. The same holds where training goes back to its best validation
+///   (`training_state::return_to_best`), in place of a remedy that was due; what is suggested then is bounded as ever.
 /// - Each observation is passed on, in warm-up and cooldown too, with what was applied.
 ///
 /// The step allocates nothing after the first, and keeps no history beyond `window` and `recall`. Throws

@@ -44,6 +44,7 @@ struct guarding {
   void leave_remedy();
   void follow(suggestion const& wanted);
   void end_trial(suggestion const& wanted);
+  void give_up_what_followed();
   void hold(reason why);
   void propose(suggestion const& wanted);
 
@@ -88,12 +89,14 @@ suggestion const& guarding::ask(suggestions& inner) {
   check_shape(wanted.values);
   constexpr training_state back = training_state::return_to_trial | training_state::return_to_origin;
   bool const trial_ends = out.why == reason::range_test || has(wanted.state, back);
+  bool const to_best = has(wanted.state, training_state::return_to_best);
   bool const first = !step;
-  if (remedy && wanted.why == reason::range_test && has(wanted.state, back)) leave_remedy();
+  if (remedy && (to_best || (wanted.why == reason::range_test && has(wanted.state, back)))) leave_remedy();
   if (first) begin(wanted);
   ++out.number;
   out.events = wanted.events | std::exchange(news, event::none);
   out.state = wanted.state | std::exchange(wishes, training_state::keep);
+  if (to_best) give_up_what_followed();
 
   if (first)
     follow(wanted);
@@ -147,9 +150,10 @@ void guarding::apply_remedy() {
   out.why = *std::exchange(remedy, std::nullopt);
 }
 
-// A trial that begins by going back does what the remedy would have done.
+// What goes back by itself does what the remedy would have done.
 void guarding::leave_remedy() {
   remedy.reset();
+  step->around(ran);
   news = has(news, event::failed) ? event::failed : event::regressed;
   wishes = has(wishes, training_state::promote) ? training_state::promote : training_state::keep;
 }
@@ -171,6 +175,13 @@ void guarding::end_trial(suggestion const& wanted) {
     good.give_up();
   else
     good.drop_candidate();
+}
+
+// The state at the best validation is another than that of the regression test, and of what has become good since.
+void guarding::give_up_what_followed() {
+  test.begin_afresh();
+  care.begin_afresh();
+  good.give_up();
 }
 
 void guarding::hold(reason why) {

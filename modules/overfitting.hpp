@@ -7,57 +7,49 @@
 #include <limits>
 #include <utility>
 
+#include "sample_mean.hpp"
+
 namespace autotunenet {
 
-/// What a validation says of training since the best one.
+/// What validation says of training since the best one.
 enum class generalization : std::uint8_t {
-  holds,   ///< nothing new
-  lost,    ///< overfitting: it turned up while training went on falling
-  shifted  ///< both turned up: the data have changed, or training has suffered, and what was best no longer counts
+  holds,       ///< nothing new
+  improved,    ///< the best so far
+  lost,        ///< overfitting: it turned up while training went on falling
+  still_lost,  ///< the same again, every second time
+  shifted      ///< both turned up: the data have changed, or training has suffered, and what was best no longer counts
 };
 
 /// Tells when a metric of data that training does not see turns up while the metric of training goes on falling: early
 /// stopping's question (Prechelt 1998, "Early stopping - but when?", section 2), asked against the noise of both.
 ///
+/// Validations that come often are averaged first: the best of many noisy ones would lie far below all that follow.
 /// There must have been something to lose: a clear fall, and a rise that is not much more than it. A metric that grows
 /// while training goes well has neither. Constant memory; shifting or scaling either metric changes nothing.
 class overfitting_detector {
  public:
   /// Takes a metric of training. @pre finite
-  void train(double metric) noexcept {
-    count_ += 1.0;
-    mean_ += (metric - mean_) / count_;
-  }
+  void train(double metric) noexcept { training_block_.add(metric); }
 
-  /// Takes a metric of validation. @pre finite
-  generalization validate(double metric) noexcept {
-    double const trained = count_ > 0.0 ? mean_ : std::numeric_limits<double>::quiet_NaN();
-    mean_ = count_ = 0.0;
-    validation_.follow(metric);
-    training_.follow(trained);
-    double const noise = validation_.noise();
-    bool const rose = metric > best_ + noise;
-    if (!known_ || (rose && trained > trained_at_best_ + training_.noise())) {
-      first_ = best_ = metric;
-      trained_at_best_ = trained;
-      return std::exchange(known_, true) ? generalization::shifted : generalization::holds;
-    }
-    if (metric < best_) {
-      best_ = metric;
-      trained_at_best_ = trained;
-      return generalization::holds;
-    }
-    double const fall = first_ - best_;
-    bool const lost = rose && fall > 2.0 * noise && metric - best_ < 2.0 * fall;
-    return lost && trained < trained_at_best_ ? generalization::lost : generalization::holds;
+  /// Takes a metric of validation, and judges where training has told `shortest` metrics since the last judgement.
+  /// @pre finite
+  generalization validate(double metric, double shortest) noexcept {
+    validation_block_.add(metric);
+    if (training_block_.count() < shortest) return generalization::holds;
+    bool const trained = training_block_.count() > 0.0;
+    generalization const now = judge(validation_block_.mean(), trained ? training_block_.mean() : not_known);
+    training_block_ = validation_block_ = {};
+    return now;
   }
 
   template <class Archive>
   void fields(Archive& a) {
-    a(mean_)(count_)(known_)(first_)(best_)(trained_at_best_)(validation_)(training_);
+    a(training_block_)(validation_block_)(known_)(lost_)(first_)(best_)(trained_at_best_)(validation_)(training_);
   }
 
  private:
+  static constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
+
   /// The last values of a metric, and their noise.
   class sequence {
    public:
@@ -85,13 +77,41 @@ class overfitting_detector {
     static constexpr std::size_t memory = 15;
     static constexpr double largest = std::numeric_limits<double>::max();
     std::size_t seen_ = 0;
-    double last_ = std::numeric_limits<double>::quiet_NaN();
+    double last_ = not_known;
     std::array<double, memory> differences_{};
   };
 
-  double mean_ = 0.0;  // of training since the last validation
-  double count_ = 0.0;
+  generalization judge(double metric, double trained) noexcept {
+    validation_.follow(metric);
+    training_.follow(trained);
+    double const noise = validation_.noise();
+    bool const rose = metric > best_ + noise;
+    if (!known_ || (rose && trained > trained_at_best_ + training_.noise())) {
+      first_ = metric;
+      improve(metric, trained);
+      return std::exchange(known_, true) ? generalization::shifted : generalization::improved;
+    }
+    if (metric < best_) {
+      improve(metric, trained);
+      return generalization::improved;
+    }
+    double const fall = first_ - best_;
+    bool const lost = rose && fall > 2.0 * noise && metric - best_ < 2.0 * fall && trained < trained_at_best_;
+    bool const again = lost && lost_;
+    lost_ = lost && !again;
+    return !lost ? generalization::holds : again ? generalization::still_lost : generalization::lost;
+  }
+
+  void improve(double metric, double trained) noexcept {
+    best_ = metric;
+    trained_at_best_ = trained;
+    lost_ = false;
+  }
+
+  sample_mean training_block_;
+  sample_mean validation_block_;
   bool known_ = false;
+  bool lost_ = false;  // at the last judgement, for the first time
   double first_ = 0.0;
   double best_ = 0.0;
   double trained_at_best_ = 0.0;

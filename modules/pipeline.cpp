@@ -69,7 +69,12 @@ suggestions summarised(suggestions made, settings const& given, std::vector<real
   if (given.tuning.anneal == annealing::none) return made;
   for (real const* rate : rates) {
     made = std::move(made) |
-           anneal({.parameter = rate->name, .horizon = horizon, .shape = given.tuning.anneal, .rise = rise}, memory);
+           anneal({.parameter = rate->name,
+                   .horizon = horizon,
+                   .shape = given.tuning.anneal,
+                   .rise = rise,
+                   .return_to_best = given.stability.rollback == rollback_scope::full},
+                  memory);
   }
   return made;
 }

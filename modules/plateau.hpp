@@ -25,6 +25,9 @@ class plateau_detector {
     return flat;
   }
 
+  /// The next stretch has no level to compare with, but is as long as the run has made it.
+  void begin_afresh() noexcept { previous_ = current_ = {}; }
+
   template <class Archive>
   void fields(Archive& a) {
     a(seen_)(previous_)(current_);

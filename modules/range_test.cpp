@@ -259,7 +259,9 @@ struct range_tested {
     relapsed = out.why != reason::range_test && seen.usable() && later.add(seen.metric);
     pass(seen, inner);
     if (relapsed) return begin_again(landing_value / much_lower, inner);
-    if (later.over()) settle();
+    suggestion const* const next = inner.poll();
+    bool const learns_by_heart = next && has(next->state, training_state::return_to_best);
+    if (later.over() || learns_by_heart) settle();
   }
 
   void settle() noexcept {

@@ -38,7 +38,8 @@ enum class event : std::uint16_t {
   rebased = 1 << 11,      ///< rollbacks did not help: the metric itself has moved, and is judged from its new level
   /// Since the start the metric has only become worse, whatever was tried: it may be one that should go the other way.
   only_worse = 1 << 12,
-  overfitting = 1 << 13,     ///< the validation metric turned up while training went on falling: the rate is lowered
+  /// The validation metric turned up while training went on falling: the rate is lowered, or training goes back.
+  overfitting = 1 << 13,
   horizon_passed = 1 << 14,  ///< the run goes on after its horizon, with the least that annealing comes to
 };
 
@@ -56,15 +57,17 @@ constexpr bool has(event all, event some) noexcept {
 /// ignores them and says so by `observation::restorable`.
 enum class training_state : std::uint16_t {
   keep = 0,
-  return_to_trial = 1 << 0,   ///< put back what mark_trial saved
-  return_to_good = 1 << 1,    ///< put back what was promoted last
-  promote = 1 << 2,           ///< the candidate becomes the good one
-  mark_candidate = 1 << 3,    ///< save as the candidate for a later promotion
-  mark_trial = 1 << 4,        ///< save before a reversible trial
-  drop_trial = 1 << 5,        ///< the trial's copy is not needed any more
-  mark_origin = 1 << 6,       ///< save what several trials begin from
-  return_to_origin = 1 << 7,  ///< put back what mark_origin saved, after a trial was marked
-  drop_origin = 1 << 8,       ///< the origin's copy is not needed any more
+  mark_best = 1 << 0,         ///< save the state at the best validation so far
+  return_to_best = 1 << 1,    ///< put back what mark_best saved last
+  return_to_trial = 1 << 2,   ///< put back what mark_trial saved
+  return_to_good = 1 << 3,    ///< put back what was promoted last
+  promote = 1 << 4,           ///< the candidate becomes the good one
+  mark_candidate = 1 << 5,    ///< save as the candidate for a later promotion
+  mark_trial = 1 << 6,        ///< save before a reversible trial
+  drop_trial = 1 << 7,        ///< the trial's copy is not needed any more
+  mark_origin = 1 << 8,       ///< save what several trials begin from
+  return_to_origin = 1 << 9,  ///< put back what mark_origin saved, after a trial was marked
+  drop_origin = 1 << 10,      ///< the origin's copy is not needed any more
 };
 
 constexpr training_state operator|(training_state a, training_state b) noexcept {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
@@ -13,9 +14,13 @@
 #include "support/allocations.hpp"
 
 import autotunenet;
+import autotunenet.testing;
 
 using namespace autotunenet;
 using Catch::Matchers::WithinRel;
+using support::course;
+using support::following;
+using support::quiet_nan;
 
 namespace {
 
@@ -38,6 +43,34 @@ suggestions constant(configuration values, told* log = nullptr) {
   }
 }
 
+/// Where the rate ends, and what was asked for on the way, where training can be put back.
+struct outcome_of_validations {
+  double rate = 0.0;
+  int marks = 0, returns = 0;
+  std::vector<bool> relocated;
+};
+outcome_of_validations validated(std::vector<double> const& validations, anneal_options options = {},
+                                 bool restorable = true) {
+  course told;
+  auto tuner = following(space().at({{"lr", 0.1}}), &told) | anneal(std::move(options));
+  outcome_of_validations found;
+  double training = 10.0;
+  for (double const validation : validations) {
+    for (int t = 0; t < 10; ++t) {
+      training_state const asked = tuner.ask().state;
+      found.marks += has(asked, training_state::mark_best) ? 1 : 0;
+      found.returns += has(asked, training_state::return_to_best) ? 1 : 0;
+      training -= 0.01;
+      tuner.tell({.metric = training, .restorable = restorable, .validation = t < 9 ? quiet_nan : validation});
+    }
+  }
+  tuner.ask();
+  tuner.tell(training);
+  found.rate = tuner.ask().values["lr"];
+  found.relocated = told.relocated;
+  return found;
+}
+
 /// The last learning rate of a run in which each stretch of ten observations ends with a validation.
 double rate_after(std::vector<double> const& validations, double training_slope = -0.01, anneal_options options = {},
                   event* events = nullptr, std::size_t shift_at = 1000) {
@@ -50,8 +83,7 @@ double rate_after(std::vector<double> const& validations, double training_slope 
       event const now = tuner.ask().events;
       if (events) *events |= now;
       training += training_slope;
-      double const nothing = std::numeric_limits<double>::quiet_NaN();
-      tuner.tell({.metric = training, .validation = t < 9 ? nothing : validation});
+      tuner.tell({.metric = training, .validation = t < 9 ? quiet_nan : validation});
     }
   }
   event const now = tuner.ask().events;
@@ -189,7 +221,7 @@ TEST_CASE("without a horizon the rate holds while the metric falls, and halves a
 }
 
 TEST_CASE("the shape is lowered where validation turns up while training goes on falling") {
-  anneal_options const linear{.horizon = 1000, .shape = annealing::linear, .hold = 1.0};
+  anneal_options const linear{.horizon = 250, .shape = annealing::linear, .hold = 1.0};
   for (anneal_options const& options : {anneal_options{}, linear}) {
     event events = event::none;
     CHECK_THAT(rate_after(turns_up, -0.01, options, &events), WithinRel(0.1 * 0.25, 1e-9));
@@ -200,6 +232,46 @@ TEST_CASE("the shape is lowered where validation turns up while training goes on
   std::vector<double> goes_on = turns_up;
   goes_on.push_back(1.9);
   CHECK_THAT(rate_after(goes_on), WithinRel(0.1 / 16.0, 1e-9));
+}
+
+TEST_CASE("where a lower rate does not bring validation down again, training goes back to where it was best") {
+  std::vector<double> goes_on = turns_up;
+  goes_on.push_back(1.9);
+  goes_on.push_back(1.85);
+  auto const improvements = static_cast<int>(std::ranges::find(goes_on, 1.25) - goes_on.begin()) + 1;
+  auto const found = validated(goes_on);
+  CHECK(found.marks == improvements);
+  CHECK(found.returns == 1);
+  CHECK_THAT(found.rate, WithinRel(0.1 * 0.25 * 0.25, 1e-9));  // once more, after the return
+  // The tuner inside learns of it.
+  CHECK(std::ranges::count(found.relocated, true) == 1);
+  // Without a state to go back to, or leave to do so, the rate falls each time.
+  for (auto const& without : {validated(goes_on, {}, false), validated(goes_on, {.return_to_best = false})}) {
+    CHECK(without.marks == 0);
+    CHECK(without.returns == 0);
+    CHECK_THAT(without.rate, WithinRel(0.1 / 64.0, 1e-9));
+  }
+  CHECK(validated(goes_on, {.overfitting_factor = 1.0}).marks == 0);
+}
+
+TEST_CASE("where validation comes down again at the lower rate, training does not go back") {
+  std::vector<double> recovers = turns_up;
+  for (double const validation : {1.2, 1.15, 1.12}) recovers.push_back(validation);
+  auto const found = validated(recovers);
+  CHECK(found.returns == 0);
+  CHECK_THAT(found.rate, WithinRel(0.1 * 0.25, 1e-9));
+}
+
+TEST_CASE("validations that come often are averaged: the best of many noisy ones is no loss of those that follow") {
+  std::mt19937_64 engine(5);
+  std::normal_distribution<double> noise(0.0, 0.1);
+  auto tuner = constant(space().at({{"lr", 0.1}})) | anneal({.horizon = 4000, .shape = annealing::linear, .hold = 1.0});
+  for (int step = 0; step < 4000; ++step) {
+    tuner.ask();
+    double const level = 1.0 - step / 4000.0;
+    tuner.tell({.metric = level, .validation = step % 10 == 0 ? level + noise(engine) : quiet_nan});
+  }
+  CHECK(tuner.ask().values["lr"] == 0.1);
 }
 
 TEST_CASE("where the data have changed, what was overfitting to the old ones no longer lowers the shape") {

@@ -58,7 +58,7 @@ struct quarrelsome final : observer {
 };
 
 struct tally {
-  std::size_t rollbacks = 0, late = 0, thrown = 0, trials = 0;
+  std::size_t rollbacks = 0, late = 0, thrown = 0, trials = 0, returns = 0;
 };
 
 /// A run in which everything goes wrong; what is wrong with the guard's promises, or nothing.
@@ -76,6 +76,7 @@ std::string storm(std::uint64_t seed, tally& seen_all) {
       judge.suggested(next);
       seen_all.rollbacks += next.why == reason::rollback ? 1 : 0;
       seen_all.trials += next.why == reason::range_test ? 1 : 0;
+      seen_all.returns += has(next.state, training_state::return_to_best) ? 1 : 0;
       std::vector<double> const ran(next.values.values().begin(), next.values.values().end());
       observation seen{.metric = metrics.next(), .restorable = restorable};
       if (random.chance(0.05)) seen.result = outcome::skipped;
@@ -118,4 +119,5 @@ TEST_CASE("in a storm of faults the default pipeline keeps every promise of the 
   CHECK(all.late > runs);
   CHECK(all.thrown > runs / 50);
   CHECK(all.trials > runs);
+  CHECK(all.returns > runs / 500);
 }

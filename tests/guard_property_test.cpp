@@ -95,6 +95,8 @@ struct wild_tuner {
       out.why = reason::range_test;
       out.state = training_state::mark_trial;
     } else {
+      if (random.chance(0.02))
+        out.state = random.chance(0.5) ? training_state::mark_best : training_state::return_to_best;
       out.why = random.chance(0.3) ? reason::hold : random.chance(0.5) ? reason::explore : reason::anneal;
     }
     if (out.why != reason::hold) jump();
@@ -118,10 +120,12 @@ struct wild_tuner {
 
 /// A trainer's copies of its state. The state is just the place in the run.
 struct copies {
-  std::optional<std::size_t> trial, candidate, good;
+  std::optional<std::size_t> best, trial, candidate, good;
   std::size_t now = 0;
 
   void carry_out(training_state wishes) {
+    if (has(wishes, training_state::mark_best)) best = now;
+    if (has(wishes, training_state::return_to_best) && best) now = *best;
     if (has(wishes, training_state::return_to_trial) && trial) now = *trial;
     if (has(wishes, training_state::return_to_good) && (good || candidate)) now = good ? *good : *candidate;
     if (has(wishes, training_state::promote)) good = candidate;
@@ -202,7 +206,7 @@ std::vector<std::uint64_t> trace(std::uint64_t seed, std::function<double(double
   double level = 0.0;
   for (std::size_t step = 0; step < steps; ++step) {
     suggestion const& next = tuner.ask();
-    bits.push_back(static_cast<std::uint64_t>(next.events) << 16 | static_cast<std::uint64_t>(next.state) << 8 |
+    bits.push_back(static_cast<std::uint64_t>(next.events) << 32 | static_cast<std::uint64_t>(next.state) << 8 |
                    static_cast<std::uint64_t>(next.why));
     for (double const value : next.values.values()) bits.push_back(std::bit_cast<std::uint64_t>(value));
     double metric = metrics.next();

@@ -867,6 +867,44 @@ TEST_CASE("once training has begun again, what was good before is not returned t
   }
 }
 
+TEST_CASE("once training has gone back to its best validation, neither what was good since nor its metric counts") {
+  for (int const good_again : {0, 20}) {
+    auto tuner = scripted(start(),
+                          [&](suggestion& next) {
+                            next.why = reason::exploit;
+                            next.values.assign(0, next.number < 41 ? 0.05 : 0.01);
+                            if (next.number == 20) next.state = training_state::mark_best;
+                            if (next.number == 41) next.state = training_state::return_to_best;
+                          }) |
+                 guard({.warm_up = 0});
+    // Training goes on where it was much less far.
+    std::vector<double> metrics = times(40, 1.0) + times(static_cast<std::size_t>(4 + good_again), 3.0);
+    metrics.push_back(quiet_nan);
+    auto const made = run(tuner, metrics, true);
+    CHECK(has(made[40].state, training_state::return_to_best));
+    CHECK(count(made, event::regressed) == 0);
+    double const bounded = made[39].values["lr"] / 1.5 * (1.0 - 1e-9);
+    CHECK(made[40].values["lr"] >= bounded);
+    CHECK(made.back().why == (good_again > 0 ? reason::rollback : reason::back_off));
+    CHECK(made.back().values["lr"] <= 0.012);
+  }
+}
+
+TEST_CASE("a return to the best validation takes the place of a remedy that is due") {
+  auto tuner = scripted(start(),
+                        [&](suggestion& next) {
+                          next.why = reason::anneal;
+                          if (next.number == 20) next.state = training_state::mark_best;
+                          if (next.number == 41) next.state = training_state::return_to_best;
+                        }) |
+               guard({.warm_up = 0});
+  auto const made = run(tuner, times(39, 1.0) + std::vector{quiet_nan}, true);
+  CHECK(made.back().why == reason::anneal);
+  CHECK(has(made.back().events, event::failed));
+  CHECK(has(made.back().state, training_state::return_to_best));
+  CHECK_FALSE(has(made.back().state, training_state::return_to_good));
+}
+
 TEST_CASE("after a trial that led nowhere, what the guard knew of the metric still holds") {
   for (reason const end : {reason::hold, reason::start}) {
     auto tuner = scripted(start(),

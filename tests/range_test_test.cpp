@@ -117,6 +117,16 @@ suggestions told_so_often(configuration start, int times) {
   for (; times > 0; --times, ++one.number) co_yield one;
 }
 
+/// Suggests what ran last, and goes back to its best validation once.
+suggestions going_back(configuration start, std::uint64_t when) {
+  suggestion next{.values = std::move(start)};
+  for (;;) {
+    next.state = ++next.number == when ? training_state::return_to_best : training_state::keep;
+    observation const& seen = co_yield next;
+    if (!seen.applied.empty()) next.values.assign(seen.applied);
+  }
+}
+
 template <class Network>
 std::vector<double> landings_of(trainee<Network>& training, double start, std::size_t horizon, std::size_t steps) {
   auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = horizon});
@@ -406,6 +416,26 @@ TEST_CASE("data that grow harder again and again cost a run one new beginning") 
   }
   REQUIRE(landed.size() == 2);
   CHECK(landed[1] == landed[0] / 4.0);
+  CHECK_FALSE(training.origin);
+}
+
+TEST_CASE("training that goes back to its best validation while it is watched has not come undone") {
+  trainee<forgets_slowly> training{{.tolerated = 100.0, .patience = 1e9}};
+  auto tuner = going_back(space().at({{"lr", 1e-4}}), 150) | range_test({.horizon = 1000, .pilot = 0.0});
+  int landed = 0;
+  bool went_back = false;
+  for (int step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    if (has(s.state, training_state::return_to_best)) {
+      CHECK(training.origin);
+      went_back = true;
+    }
+    training.carry_out(s.state);
+    landed += has(s.events, event::range_test_ended | event::backed_off) ? 1 : 0;
+    tuner.tell({.metric = training.now.step(s.values["lr"]) + (went_back ? 0.25 : 0.0), .restorable = true});
+  }
+  CHECK(went_back);
+  CHECK(landed == 1);
   CHECK_FALSE(training.origin);
 }
 

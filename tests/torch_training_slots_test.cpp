@@ -49,6 +49,30 @@ TEST_CASE("a candidate that was too dear to mark is never replaced by an older o
   CHECK(slots.marks() == 2);
 }
 
+TEST_CASE("the state at the best validation is kept beside the others, whatever they cost") {
+  seed(5);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_slots slots(network, sgd, {.budget = 0.0});
+  CHECK_FALSE(slots.carry_out(return_to_best).complete);
+  slots.carry_out(mark_candidate, 0);
+  slots.carry_out(promote | mark_best, 1);
+  train_step(network, sgd);
+  auto const better = weights(network);
+  slots.carry_out(mark_best, 2);
+  training_slots other(network, sgd, {.budget = 0.0});
+  load(other, save(slots));
+  for (training_slots* each : {&slots, &other}) {
+    train_step(network, sgd);
+    slots_report const report = each->carry_out(return_to_best);
+    CHECK(report.complete);
+    CHECK(report.returned == return_to_best);
+    CHECK(report.marked_at == 2);
+    CHECK(same_bits(weights(network), better));
+    CHECK(each->carry_out(return_to_good).marked_at == 0);
+  }
+}
+
 TEST_CASE("the first candidate is marked whatever trials have cost before") {
   small_network network;
   optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));

@@ -412,6 +412,36 @@ TEST_CASE("a rollback brings weights, optimizer and each group's rate back, then
   CHECK(seen.back().restorable);
 }
 
+TEST_CASE("a network that learns by heart goes back to where validation was best, and the loop learns how far") {
+  using enum training_state;
+  seed(2);
+  small_network network;
+  optim::Adam adam(network.parameters(), optim::AdamOptions(0.01));
+  std::vector<restoration> back;
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}};
+  torch_tuner tuner(adam, quasi_random(space, {.start = space.at({{"lr", 0.01}})}) | every(1000) | anneal(),
+                    {.model = &network, .on_restore = [&](restoration const& r) { back.push_back(r); }});
+  auto best = weights(network);
+  double training = 10.0;
+  for (double const validation : {3.0, 2.0, 1.5, 1.3, 1.25, 1.4, 1.8, 1.9}) {
+    for (int step = 0; step < 10; ++step) {
+      train_step(network, adam);
+      tuner.on_step_end(training -= 0.01);
+    }
+    CHECK(back.empty());
+    tuner.on_validation_end(validation);
+    train_step(network, adam);
+    if (validation == 1.25) best = weights(network);
+    tuner.on_step_end(training -= 0.01);
+  }
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].what == return_to_best);
+  CHECK(back[0].marked_at == 55);
+  CHECK(back[0].steps_undone == 33);
+  CHECK(same_bits(weights(network), best));
+  CHECK(learning_rate(adam) == 0.01 * 0.25);
+}
+
 TEST_CASE("a trial is taken back without a trace, the random engine included") {
   using enum training_state;
   auto const run = [](bool with_trial) {

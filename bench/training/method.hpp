@@ -40,7 +40,8 @@ struct trainee {
 /// What a method did, for the record.
 struct account {
   std::size_t rollbacks = 0;
-  std::size_t undone_steps = 0;  ///< training steps whose effect was taken back
+  std::size_t undone_steps = 0;      ///< training steps that were trials, or whose effect the guard took back
+  std::size_t overfitted_steps = 0;  ///< those that were taken back since validation had turned up
 };
 
 /// A method: decides the learning rate and whatever else while one run goes on.

@@ -24,15 +24,22 @@ parameter any_rate() { return real{"lr", 1e-6, 1e2, scale::log}; }
 class costs {
  public:
   std::function<void(restoration const&)> listener() {
-    return [this](restoration const& back) { undone_steps_ += back.steps_undone; };
+    return [this](restoration const& back) {
+      (back.what == training_state::return_to_best ? overfitted_steps_ : undone_steps_) += back.steps_undone;
+    };
   }
   void see(suggestion const& now) {
     if (has(now.events, event::rolled_back | event::backed_off)) ++rollbacks_;
   }
-  account sum() const { return {.rollbacks = rollbacks_, .undone_steps = static_cast<std::size_t>(undone_steps_)}; }
+  account sum() const {
+    return {.rollbacks = rollbacks_,
+            .undone_steps = static_cast<std::size_t>(undone_steps_),
+            .overfitted_steps = static_cast<std::size_t>(overfitted_steps_)};
+  }
 
  private:
   std::int64_t undone_steps_ = 0;
+  std::int64_t overfitted_steps_ = 0;
   std::size_t rollbacks_ = 0;
 };
 

@@ -53,6 +53,7 @@ std::string to_json(record const& run) {
               {"rollbacks", run.rollbacks},
               {"restarts", run.restarts},
               {"extra_work_fraction", run.extra_work_fraction},
+              {"overfitted_fraction", run.overfitted_fraction},
               {"controller_seconds", run.controller_seconds},
               {"wall_seconds", run.wall_seconds},
               {"history", std::move(history)}}
@@ -74,6 +75,7 @@ record from_json(std::string const& line) {
              .rollbacks = value.at("rollbacks").get<std::size_t>(),
              .restarts = value.at("restarts").get<std::size_t>(),
              .extra_work_fraction = value.at("extra_work_fraction").get<double>(),
+             .overfitted_fraction = value.value("overfitted_fraction", 0.0),
              .controller_seconds = value.at("controller_seconds").get<double>(),
              .wall_seconds = value.at("wall_seconds").get<double>()};
   for (auto const& m : value.at("history")) run.history.push_back(measurement_from(m));

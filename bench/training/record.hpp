@@ -45,7 +45,8 @@ struct record {
   bool diverged = false;
   std::size_t rollbacks = 0;
   std::size_t restarts = 0;
-  double extra_work_fraction = 0.0;  ///< training whose effect was not kept, as a fraction of one run
+  double extra_work_fraction = 0.0;  ///< training beside the run itself, or taken back by a guard, as a part of one run
+  double overfitted_fraction = 0.0;  ///< training that was taken back since validation had turned up
   double controller_seconds = 0.0;
   double wall_seconds = 0.0;
   std::vector<measurement> history{};

@@ -227,6 +227,7 @@ class session {
     auto const done = method_.done();
     out.rollbacks = done.rollbacks;
     out.extra_work_fraction = static_cast<double>(done.undone_steps) / static_cast<double>(plan_.steps);
+    out.overfitted_fraction = static_cast<double>(done.overfitted_steps) / static_cast<double>(plan_.steps);
     out.controller_seconds = seconds(in_controller_);
   }
 

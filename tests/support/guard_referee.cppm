@@ -33,7 +33,8 @@ class referee {
     }
     bool const goes_back = has(next.state, training_state::return_to_trial | training_state::return_to_origin);
     bool const trial_ends = goes_back || last_.why == reason::range_test;
-    bool const trial_begins = goes_back && next.why == reason::range_test;
+    bool const acts_itself =
+        (goes_back && next.why == reason::range_test) || has(next.state, training_state::return_to_best);
     bool const remedy = next.why == reason::rollback || next.why == reason::back_off;
     if (next.why == reason::cooldown) {
       if (!std::ranges::equal(values, remedy_)) complain("did not hold in cooldown");
@@ -45,7 +46,7 @@ class referee {
       }
     }
     bool const failed = !history_.empty() && history_.back().went == way::failed;
-    if (failed && !remedy && !trial_begins) complain("a failure did not act");
+    if (failed && !remedy && !acts_itself) complain("a failure did not act");
     // Where a trial ends is its own affair: it may begin again lower than it did, but above what the tuner made of it.
     if (next.why == reason::back_off && !trial_ends && is_back_off_up(values)) complain("backed off upwards");
     if (remedy) remedy_.assign(values.begin(), values.end());

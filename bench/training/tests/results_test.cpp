@@ -62,7 +62,8 @@ TEST_CASE("results are an array of records with exactly these keys") {
   for (auto const& [key, value] : read[0].items()) keys.insert(key);
   CHECK(keys == std::set<std::string>{"problem", "regime", "method", "optimizer", "start_lr", "seed", "final_val_loss",
                                       "best_val_loss", "test_accuracy", "diverged", "rollbacks", "restarts",
-                                      "extra_work_fraction", "controller_seconds", "wall_seconds", "history"});
+                                      "extra_work_fraction", "overfitted_fraction", "controller_seconds",
+                                      "wall_seconds", "history"});
 }
 
 TEST_CASE("a record survives the file, NaN as null") {
