@@ -32,6 +32,7 @@ struct annealed {
   plateau_detector plateau{options.plateau_window};
   overfitting_detector overfitting{};
   double elapsed = 0.0;
+  double judged = 0.0;  // what had elapsed when validation was judged last
   double plateau_multiple = 1.0;
   double overfitting_multiple = 1.0;
   bool best_saved = false;  // the training state at the best validation
@@ -128,7 +129,7 @@ struct annealed {
   void fields(archive& a) {
     a.section("anneal");
     a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau);
-    a(overfitting_multiple)(overfitting)(best_saved)(anchor)(news)(wishes);
+    a(overfitting_multiple)(judged)(overfitting)(best_saved)(anchor)(news)(wishes);
   }
 
   double leashed(double peak) const noexcept {
@@ -155,8 +156,11 @@ struct annealed {
   }
 
   void validate(observation const& seen) noexcept {
+    overfitting.validate(seen.validation);
     double const whole = options.horizon > 0 ? static_cast<double>(options.horizon) : elapsed;
-    switch (overfitting.validate(seen.validation, judged_part * whole)) {
+    if (elapsed - judged < judged_part * whole) return;
+    judged = elapsed;
+    switch (overfitting.judge()) {
       case generalization::holds:
         return;
       case generalization::shifted:

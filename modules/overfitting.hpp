@@ -31,11 +31,10 @@ class overfitting_detector {
   /// Takes a metric of training. @pre finite
   void train(double metric) noexcept { training_block_.add(metric); }
 
-  /// Takes a metric of validation, and judges where training has told `shortest` metrics since the last judgement.
-  /// @pre finite
-  generalization validate(double metric, double shortest) noexcept {
-    validation_block_.add(metric);
-    if (training_block_.count() < shortest) return generalization::holds;
+  /// Takes a metric of validation. @pre finite
+  void validate(double metric) noexcept { validation_block_.add(metric); }
+  /// Judges all since the last judgement. @pre there was a validation
+  generalization judge() noexcept {
     bool const trained = training_block_.count() > 0.0;
     generalization const now = judge(validation_block_.mean(), trained ? training_block_.mean() : not_known);
     training_block_ = validation_block_ = {};
