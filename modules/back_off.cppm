@@ -9,6 +9,7 @@ module;
 
 module autotunenet:back_off;
 
+import :parameter_name;
 import :search_space;
 
 namespace autotunenet {
@@ -45,10 +46,7 @@ inline safety::safety(search_space space, std::span<std::string const> names, do
 }
 
 inline bool safety::named(std::string_view name, std::span<std::string const> names) noexcept {
-  return std::ranges::any_of(names, [&](std::string_view known) {
-    if (!name.ends_with(known)) return false;
-    return name.size() == known.size() || name[name.size() - known.size() - 1] == '.';
-  });
+  return std::ranges::any_of(names, [&](std::string_view known) { return means(known, name); });
 }
 
 inline void safety::retreat(std::span<double> values, std::span<double const> ran) const noexcept {

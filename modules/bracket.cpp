@@ -13,7 +13,7 @@ module;
 
 module autotunenet;
 
-import :log_axis;
+import :tied_rates;
 
 namespace autotunenet {
 
@@ -51,7 +51,7 @@ struct bracketed {
   bracket_options options;
   std::size_t rung;  // observations of one value
   phase now = phase::first;
-  std::size_t axis = 0;
+  tied_rates rates{};
   point start{};
   point best{};   // what led furthest
   point below{};  // its neighbours, of those that ran from the origin
@@ -96,13 +96,13 @@ struct bracketed {
     out.events = wanted.events;
     out.state = wanted.state;
     shares_origin = has(wanted.state, training_state::mark_origin);
-    auto const index = log_axis(wanted.values.space(), options.parameter, "bracket");
-    if (!index) {
+    rates = tied_rates(wanted.values.space(), options.parameter, "bracket");
+    if (rates.none()) {
       now = phase::through;
       return;
     }
-    axis = *index;
-    lowest = std::log(wanted.values[axis]);
+    rates.tie(wanted.values);
+    lowest = std::log(rates.value(wanted.values));
     out.state |= training_state::mark_origin;
   }
 
@@ -144,7 +144,7 @@ struct bracketed {
   }
 
   void conclude(double metric, suggestions& inner) {
-    point const here{std::log(out.values[axis]), metric};
+    point const here{std::log(rates.value(out.values)), metric};
     switch (now) {
       case phase::first:
         out.events = event::range_test_began;
@@ -219,7 +219,7 @@ struct bracketed {
     out.state |= training_state::return_to_trial;
   }
 
-  double bound(double unit) const noexcept { return std::log(out.values.space().from_unit(axis, unit)); }
+  double bound(double unit) const noexcept { return std::log(rates.at(unit)); }
   double risen() const noexcept {
     return std::min(best.where + (rose() ? 1.0 : far) * std::log(options.ratio), bound(1.0));
   }
@@ -244,7 +244,7 @@ struct bracketed {
     count = mean = 0.0;
     failed = false;
     out.why = reason::range_test;
-    out.values.assign(axis, std::exp(where));
+    rates.set(out.values, std::exp(where));
   }
 
   void mark() {
@@ -286,7 +286,7 @@ struct bracketed {
     if (!moved && !skip(inner)) return;
     better = no_better = 0;
     out.values = inner.ask().values;
-    if (moved) out.values.assign(axis, std::exp(where));
+    if (moved) rates.set(out.values, std::exp(where));
     out.why = reason::start;
     out.events |= event::range_test_ended;
     out.state |= training_state::drop_trial;
@@ -336,7 +336,7 @@ struct bracketed {
   void fields(archive& a) {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
-    a(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
+    a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
     a(better)(no_better)(inner_number)(shares_origin)(extra_state)(out);
   }
 };

@@ -6,7 +6,9 @@ import :generator;
 export namespace autotunenet {
 
 struct bracket_options {
-  std::string parameter = "lr";  ///< a real parameter on a log scale; the search stays inside its bounds
+  /// Real parameters with values above 0, each by its name or its name in a group ("lr" means "encoder.lr" too), which
+  /// move together in the ratios they began with. The search stays inside their bounds.
+  std::string parameter = "lr";
   /// Observations that the run will have; 0: not known, then nothing limits the trials.
   std::size_t horizon = 0;
   /// Each value runs for this part of the horizon, and for one observation at least.

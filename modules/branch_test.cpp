@@ -16,7 +16,7 @@ module;
 
 module autotunenet;
 
-import :log_axis;
+import :tied_rates;
 
 namespace autotunenet {
 
@@ -35,7 +35,7 @@ struct branch_tested {
   branch_test_options options;
   std::size_t length;  // of a branch
   phase now = phase::waiting;
-  std::size_t axis = 0;
+  tied_rates rates{};
   double elapsed = 0.0;  // since training began, or began again
   double spent = 0.0;
   int started = 0;
@@ -65,12 +65,8 @@ struct branch_tested {
   }
 
   void begin(suggestion const& wanted) {
-    auto const index = log_axis(wanted.values.space(), options.parameter, "branch_test");
-    if (!index) {
-      now = phase::through;
-      return;
-    }
-    axis = *index;
+    rates = tied_rates(wanted.values.space(), options.parameter, "branch_test");
+    if (rates.none()) now = phase::through;
   }
 
   void tell(observation const& seen, suggestions& inner) {
@@ -100,7 +96,8 @@ struct branch_tested {
       now = phase::through;
       return;
     }
-    base = inner.ask().values[axis];
+    rates.tie(inner.ask().values);
+    base = rates.value(inner.ask().values);
     out.values = inner.ask().values;
     curve.emplace(start_level, options.tolerance);
     now = phase::branching;
@@ -122,7 +119,7 @@ struct branch_tested {
   void set_value() {
     double const progress = static_cast<double>(step) / static_cast<double>(length);
     double const warmed = 1.0 + (multiple - 1.0) * std::min(1.0, 4.0 * progress);
-    out.values.assign(axis, base * warmed * std::min(1.0, 2.0 * (1.0 - progress)));
+    rates.set(out.values, base * warmed * std::min(1.0, 2.0 * (1.0 - progress)));
   }
 
   void follow(observation const& seen, suggestions& inner) {
@@ -150,7 +147,7 @@ struct branch_tested {
   void finish(suggestions& inner) {
     now = phase::landing;
     out.values = inner.ask().values;
-    if (auto const turning = curve->turning_point()) out.values.assign(axis, base * options.back_off * *turning);
+    if (auto const turning = curve->turning_point()) rates.set(out.values, base * options.back_off * *turning);
     out.why = reason::exploit;
     out.events = event::range_test_ended;
     out.state = training_state::return_to_trial | training_state::drop_trial;
@@ -159,7 +156,7 @@ struct branch_tested {
   void fields(archive& a) {
     a.section("branch test");
     a.between(now, phase::waiting, phase::through);
-    a(elapsed)(spent)(started)(start_level)(recent_level)(far_off)(base)(multiple)(step)(at_end);
+    a(rates)(elapsed)(spent)(started)(start_level)(recent_level)(far_off)(base)(multiple)(step)(at_end);
     a(inner_number)(out);
     bool branched = curve.has_value();
     a(branched);

@@ -6,7 +6,9 @@ import :generator;
 export namespace autotunenet {
 
 struct branch_test_options {
-  std::string parameter = "lr";  ///< a real parameter on a log scale
+  /// Real parameters with values above 0, each by its name or its name in a group ("lr" means "encoder.lr" too), which
+  /// move together.
+  std::string parameter = "lr";
   /// Observations that the run will have; 0: not known, then there is no test.
   std::size_t horizon = 0;
   /// When the test takes place, as a fraction of the horizon since training began, or began again after another trial.

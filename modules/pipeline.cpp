@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,8 @@ module;
 #include <vector>
 
 module autotunenet;
+
+import :parameter_name;
 
 namespace autotunenet {
 
@@ -46,13 +49,12 @@ configuration checked_start(settings const& given, configuration start) {
   return start;
 }
 
-/// The real parameters that a name means: "lr" means itself, or "group0.lr" and the others.
+/// The real parameters that a name means.
 std::vector<real const*> meant_by(std::string const& name, search_space const& space) {
   std::vector<real const*> found;
-  std::string const ending = "." + name;
   for (std::size_t i = 0; i < space.size(); ++i) {
     auto const* p = std::get_if<real>(&space[i]);
-    if (p && (p->name == name || p->name.ends_with(ending))) found.push_back(p);
+    if (p && means(name, p->name)) found.push_back(p);
   }
   return found;
 }
@@ -68,21 +70,20 @@ suggestions summarised(suggestions made, settings const& given, std::vector<real
   }
   if (given.tuning.anneal == annealing::none) return made;
   for (real const* rate : rates) {
-    made = std::move(made) |
-           anneal({.parameter = rate->name,
-                   .horizon = horizon,
-                   .shape = given.tuning.anneal,
-                   .rise = rise,
-                   .return_to_best = given.stability.rollback == rollback_scope::full},
-                  memory);
+    made = std::move(made) | anneal({.parameter = rate->name,
+                                     .horizon = horizon,
+                                     .shape = given.tuning.anneal,
+                                     .rise = rise,
+                                     .return_to_best = given.stability.rollback == rollback_scope::full},
+                                    memory);
   }
   return made;
 }
 
 /// The stages that find the learning rate by trials: by those that the metric of each step allows, and by those for the
 /// few metrics of epochs and validations. Where settings do not say which it will be, the first observation does.
-suggestions located(suggestions made, tuning_settings const& given, std::string const& rate,
-                    std::pmr::memory_resource* memory) {
+suggestions located(suggestions made, tuning_settings const& given, std::pmr::memory_resource* memory) {
+  std::string const& rate = given.learning_rate;
   bool const coarse = given.objective == hook::epoch || given.objective == hook::validation;
   if (!coarse) {
     made = std::move(made) | branch_test({.parameter = rate, .horizon = given.horizon}, memory) |
@@ -99,8 +100,8 @@ suggestions build(settings const& given, configuration start, std::vector<earlie
   auto const rates = meant_by(t.learning_rate, space);
   suggestions made = make_tuner(given, space, std::move(start), std::move(earlier), memory);
   made = summarised(std::move(made), given, rates, t.horizon, memory);
-  if (t.range_test && rates.size() == 1 && rates.front()->spacing == scale::log)
-    made = located(std::move(made), t, rates.front()->name, memory);
+  bool const positive = std::ranges::all_of(rates, [](real const* rate) { return rate->max > 0.0; });
+  if (t.range_test && positive && !rates.empty()) made = located(std::move(made), t, memory);
   made = std::move(made) | guard(guard_from(given), memory);
   if (t.direction == goal::maximize) made = std::move(made) | maximize(memory);
   return made;

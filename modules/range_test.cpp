@@ -19,7 +19,7 @@ module;
 
 module autotunenet;
 
-import :log_axis;
+import :tied_rates;
 
 namespace autotunenet {
 
@@ -67,7 +67,7 @@ struct range_tested {
   std::size_t steps;
   range_curve curve{steps};
   phase now = phase::first;
-  std::size_t axis = 0;
+  tied_rates rates{};
   std::size_t taken = 0;  // suggestions of the sweep
   double spent = 0.0;     // training steps that will be undone
   double start = 0.0;
@@ -93,7 +93,7 @@ struct range_tested {
 
   double value(std::size_t step) const noexcept {
     double const unit = static_cast<double>(step) / static_cast<double>(steps - 1);
-    return out.values.space().from_unit(axis, unit);
+    return rates.at(unit);
   }
 
   suggestion const& ask(suggestions& inner) {
@@ -118,13 +118,13 @@ struct range_tested {
     out.values = wanted.values;
     out.why = wanted.why;
     out.events = wanted.events;
-    auto const index = log_axis(wanted.values.space(), options.parameter, "range_test");
-    if (!index) {
+    rates = tied_rates(wanted.values.space(), options.parameter, "range_test");
+    if (rates.none()) {
       now = phase::through;
       return;
     }
-    axis = *index;
-    start = out.values[axis];
+    rates.tie(out.values);
+    start = rates.value(out.values);
     out.state = training_state::mark_origin;
   }
 
@@ -156,7 +156,7 @@ struct range_tested {
     out.why = reason::range_test;
     out.events = event::range_test_began;
     out.state = training_state::return_to_origin;
-    out.values.assign(axis, value(taken++));
+    rates.set(out.values, value(taken++));
   }
 
   void follow(observation const& seen, suggestions& inner) {
@@ -166,10 +166,10 @@ struct range_tested {
     if (seen.bad())
       curve.fail();
     else if (seen.usable())
-      curve.add(taken == 1 ? out.values[axis] : previous, seen.metric);
+      curve.add(taken == 1 ? rates.value(out.values) : previous, seen.metric);
     if (curve.diverged() || taken == steps) return finish(inner);
-    previous = out.values[axis];
-    out.values.assign(axis, value(taken++));
+    previous = rates.value(out.values);
+    rates.set(out.values, value(taken++));
   }
 
   void finish(suggestions& inner) {
@@ -322,7 +322,7 @@ struct range_tested {
     now = phase::landing;
     landing_value = there;
     out.values = inner.ask().values;
-    out.values.assign(axis, there);
+    rates.set(out.values, there);
     out.why = why;
     out.events = what;
   }
@@ -362,12 +362,12 @@ struct range_tested {
     pilot = stretch(proof_length());
     out.why = reason::range_test;
     out.state |= training_state::return_to_origin;
-    out.values.assign(axis, multiple * others.compared_value());
-    others.begin(out.values[axis]);
+    rates.set(out.values, multiple * others.compared_value());
+    others.begin(rates.value(out.values));
   }
 
   double fall_unit() const noexcept { return std::max(others.compared_fall(), curve.fall()); }
-  bool room_above(double value) const noexcept { return out.values.space().from_unit(axis, 1.0) > clearly * value; }
+  bool room_above(double value) const noexcept { return rates.at(1.0) > clearly * value; }
   bool affordable() const noexcept {
     return undone + static_cast<double>(others.length()) <= pilots_budget * static_cast<double>(options.horizon);
   }
@@ -422,7 +422,7 @@ struct range_tested {
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
-    a(curve)(taken)(spent)(start)(previous)(inner_number);
+    a(rates)(curve)(taken)(spent)(start)(previous)(inner_number);
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(out);

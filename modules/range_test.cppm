@@ -6,7 +6,9 @@ import :generator;
 export namespace autotunenet {
 
 struct range_test_options {
-  std::string parameter = "lr";  ///< a real parameter on a log scale; the sweep stays inside its bounds
+  /// Real parameters with values above 0, each by its name or its name in a group ("lr" means "encoder.lr" too), which
+  /// move together in the ratios they began with. The sweep stays inside their bounds.
+  std::string parameter = "lr";
   /// Observations that the run will have; 0: not known, then the sweep has `most_steps`, and what follows is as in a
   /// run of `long_run`.
   std::size_t horizon = 0;

@@ -22,6 +22,7 @@ module;
 
 module autotunenet;
 
+import :parameter_name;
 import :settings_keys;
 
 namespace autotunenet {
@@ -188,15 +189,10 @@ class settings_reader {
     std::vector<std::string_view> names;
     for (std::size_t i = 0; i < made_.parameters->size(); ++i) {
       names.push_back(name_of((*made_.parameters)[i]));
-      if (means(names.back(), wanted)) return;
+      if (means(wanted, names.back())) return;
     }
     problems_.add(named, std::format("[tuning] learning_rate: {} is not among the parameters{}",
                                      shown(std::string_view(wanted)), did_you_mean(wanted, names)));
-  }
-
-  static bool means(std::string_view name, std::string_view wanted) {
-    if (!name.ends_with(wanted)) return false;
-    return name.size() == wanted.size() || name[name.size() - wanted.size() - 1] == '.';
   }
 
   toml::source_position place_of(std::string_view key) const {

@@ -228,8 +228,8 @@ TEST_CASE("a search refuses what it cannot do") {
   CHECK_THROWS_AS(bracket({.ratio = 1.0}), invalid_option);
   CHECK_THROWS_AS(bracket({.budget = -0.1}), invalid_option);
   CHECK_THROWS_AS(bracket({.rescue_budget = std::numeric_limits<double>::quiet_NaN()}), invalid_option);
-  search_space const linear{real{"lr", 0.0, 1.0}};
-  auto tuner = following(linear.center()) | bracket({.horizon = 20});
+  search_space const whole{integer{"lr", 1, 100}};
+  auto tuner = following(whole.center()) | bracket({.horizon = 20});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
 

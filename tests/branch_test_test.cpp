@@ -163,8 +163,8 @@ TEST_CASE("a branch test refuses what cannot be") {
   CHECK_THROWS_AS(branch_test({.tolerance = 0.0}), invalid_option);
   CHECK_THROWS_AS(branch_test({.back_off = 0.0}), invalid_option);
   CHECK_THROWS_AS(branch_test({.least_steps = 1}), invalid_option);
-  search_space const linear{real{"lr", 0.0, 1.0}};
-  auto tuner = following(linear.center()) | branch_test({.horizon = 4000});
+  search_space const whole{integer{"lr", 1, 100}};
+  auto tuner = following(whole.center()) | branch_test({.horizon = 4000});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
 

@@ -160,7 +160,10 @@ TEST_CASE("annealing and the range test follow the settings and the space") {
       on_quadratic(parse_settings(lr + "[tuning]\nobjective = \"epoch\"\nrange_test = false\n"), 100, true);
   CHECK_FALSE(left_alone.has_reason(reason::range_test));
   run const linear = on_quadratic(parse_settings("[parameters]\nlr = { min = 0.01, max = 0.5 }\n" + steps), 100, true);
-  CHECK_FALSE(linear.has_reason(reason::range_test));
+  CHECK(linear.has_reason(reason::range_test));
+  run const negative =
+      on_quadratic(parse_settings("[parameters]\nlr = { min = -0.5, max = 0.0 }\n" + steps), 100, true);
+  CHECK_FALSE(negative.has_reason(reason::range_test));
   run const group = on_quadratic(
       parse_settings("[parameters]\n\"group0.lr\" = { min = 1e-4, max = 1.0, scale = \"log\" }\n" + steps), 1000);
   CHECK(group.rates.back() < 1e-3);
@@ -243,6 +246,32 @@ TEST_CASE("a run of unknown length is located too, and trains well from any star
       CHECK(training.now.loss() < 0.1);
       CHECK_FALSE(training.origin);
       CHECK_FALSE(training.trial);
+    }
+  }
+}
+
+TEST_CASE("groups with rates of their own, and a rate on a linear scale, train well from any start") {
+  auto const [first, second] = GENERATE(
+      table<parameter, parameter>({{real{"body.lr", 1e-6, 1e2, scale::log}, real{"head.lr", 1e-6, 1e2, scale::log}},
+                                   {real{"lr", 0.0, 1e2}, real{"momentum", 0.0, 0.9}}}));
+  search_space const space{first, second};
+  for (double const start : {1e-6, 0.3, 100.0}) {
+    for (std::uint64_t seed = 0; seed < 5; ++seed) {
+      support::trainee<support::noisy_quadratic> training{support::noisy_quadratic(seed, 0.1)};
+      settings const chosen{.parameters = space, .tuning = {.objective = hook::step, .seed = seed, .horizon = 1000}};
+      configuration begin = space.center();
+      begin.assign(0, start);
+      if (name_of(second) == "head.lr") begin.assign(1, start);
+      suggestions tuning = make_pipeline(chosen, begin);
+      for (std::size_t step = 0; step < 1000; ++step) {
+        suggestion const& now = tuning.ask();
+        training.carry_out(now.state);
+        double const body = now.values[0];
+        double const rate = name_of(second) == "head.lr" ? std::sqrt(body * now.values[1]) : body;
+        tuning.tell({.metric = training.now.step(rate), .restorable = true, .covers = coverage::step});
+      }
+      INFO(name_of(first) << " from " << start << ", seed " << seed);
+      CHECK(training.now.loss() < 0.1);
     }
   }
 }

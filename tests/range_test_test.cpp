@@ -2,6 +2,7 @@
 #include <array>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
@@ -20,6 +21,7 @@ import autotunenet.testing;
 import support.trainee;
 
 using namespace autotunenet;
+using Catch::Matchers::WithinRel;
 using support::course;
 using support::following;
 using support::noisy_quadratic;
@@ -43,10 +45,10 @@ trained run(suggestions& tuner, noisy_quadratic& training, std::size_t most, dou
     result.all.push_back(s);
     trained_one.carry_out(s.state);
     if (has(s.events, event::range_test_ended)) {
-      result.landed = s.values["lr"];
+      result.landed = s.values[0];
       result.extra = step;
     }
-    double const loss = trained_one.now.step(s.values["lr"]);
+    double const loss = trained_one.now.step(s.values[0]);
     tuner.tell({.metric = scale * loss + shift, .restorable = true});
   }
   training = trained_one.now;
@@ -233,6 +235,38 @@ TEST_CASE("an upper bound that trains well is no divergence to keep away from") 
     trained const result = sweep(noisy_quadratic(seed), low.center(), 4000);
     INFO("seed " << seed << " landed " << result.landed);
     CHECK(result.landed > 0.02);
+  }
+}
+
+TEST_CASE("the rates of groups move together, in the ratio that they began with, and stay inside their bounds") {
+  search_space const groups{real{"body.lr", 1e-6, 100.0, scale::log}, real{"momentum", 0.0, 0.9},
+                            real{"head.lr", 1e-4, 10.0, scale::log}};
+  noisy_quadratic training(3);
+  auto tuner =
+      following(groups.at({{"body.lr", 1e-3}, {"momentum", 0.5}, {"head.lr", 1e-2}})) | range_test({.horizon = 4000});
+  trained const result = run(tuner, training, 4000);
+  CHECK(result.landed > 0.05);
+  CHECK(result.landed < 2.0);
+  bool low = false, high = false;
+  for (suggestion const& s : result.all) {
+    configuration const& ran = s.values;
+    CHECK(ran[1] == 0.5);
+    CHECK_THAT(ran[2], WithinRel(std::clamp(10.0 * ran[0], 1e-4, 10.0), 1e-9));
+    low = low || ran[2] == 1e-4;
+    high = high || ran[2] == 10.0;
+  }
+  CHECK((low && high));
+}
+
+TEST_CASE("a rate on a linear scale is swept by ratios, also where it reaches down to 0") {
+  search_space const linear{real{"lr", 0.0, 100.0}};
+  for (double const start : {0.0, 1e-3, 100.0}) {
+    noisy_quadratic training(3);
+    auto tuner = following(linear.at({{"lr", start}})) | range_test({.horizon = 4000});
+    trained const result = run(tuner, training, 4000);
+    CHECK(result.landed > 0.05);
+    CHECK(result.landed < 2.0);
+    CHECK(result.all[1].values[0] == 1e-6);
   }
 }
 
@@ -490,9 +524,11 @@ TEST_CASE("a range test refuses what cannot be swept") {
   CHECK_THROWS_AS(range_test({.back_off = 0.5}), invalid_option);
   CHECK_THROWS_AS(range_test({.back_off = 2.0, .least_back_off = 3.0}), invalid_option);
   CHECK_THROWS_AS(range_test({.least_steps = 2}), invalid_option);
-  search_space const linear{real{"lr", 0.0, 1.0}};
-  auto tuner = following(linear.center()) | range_test({.horizon = 4000});
-  CHECK_THROWS_AS(tuner.ask(), invalid_option);
+  for (parameter const& never : {parameter(integer{"lr", 1, 100}), parameter(real{"head.lr", -1.0, 0.0})}) {
+    search_space const space({never});
+    auto tuner = following(space.center()) | range_test({.horizon = 4000});
+    CHECK_THROWS_AS(tuner.ask(), invalid_option);
+  }
   search_space const other{real{"dropout", 0.0, 1.0}};
   auto fine = following(other.center()) | range_test({.horizon = 4000});
   CHECK(fine.ask().state == training_state::keep);
