@@ -24,8 +24,8 @@ enum class generalization : std::uint8_t {
 /// stopping's question (Prechelt 1998, "Early stopping - but when?", section 2), asked against the noise of both.
 ///
 /// Validations that come often are averaged first: the best of many noisy ones would lie far below all that follow.
-/// There must have been something to lose: a clear fall, and a rise that is not much more than it. A metric that grows
-/// while training goes well has neither. Constant memory; shifting or scaling either metric changes nothing.
+/// There must have been something to lose: a metric that was never better than at first may be one that should grow.
+/// Constant memory; shifting or scaling either metric changes nothing.
 class overfitting_detector {
  public:
   /// Takes a metric of training. @pre finite
@@ -53,31 +53,31 @@ class overfitting_detector {
   class sequence {
    public:
     void follow(double metric) noexcept {
-      double const apart = std::abs(metric - last_);
-      if (apart >= 0.0) differences_[seen_++ % memory] = std::min(apart, largest);
-      last_ = metric;
+      double const bend = std::abs(metric - 2.0 * last_ + before_);
+      if (bend >= 0.0) bends_[seen_++ % memory] = std::min(bend, largest);
+      before_ = std::exchange(last_, metric);
     }
-    /// The standard deviation of normal noise from the median difference of neighbours, which a few large steps do not
-    /// move: median |x - y| = 0.954 sigma. 0 before there are two.
+    /// The standard deviation of normal noise from the median second difference, which neither a trend nor a few large
+    /// steps move: median |x - 2 y + z| = 1.652 sigma. 0 before there are three.
     double noise() const noexcept {
-      std::array<double, memory> sorted = differences_;
+      std::array<double, memory> sorted = bends_;
       auto const known = static_cast<std::ptrdiff_t>(std::min(seen_, memory));
       auto const middle = sorted.begin() + known / 2;
       std::nth_element(sorted.begin(), middle, sorted.begin() + known);
-      return known > 0 ? *middle / 0.954 : 0.0;
+      return known > 0 ? *middle / 1.652 : 0.0;
     }
     template <class Archive>
     void fields(Archive& a) {
-      a(seen_)(last_);
-      for (double& difference : differences_) a.between(difference, 0.0, largest);  // NaN has no place in an order
+      a(seen_)(last_)(before_);
+      for (double& bend : bends_) a.between(bend, 0.0, largest);  // NaN has no place in an order
     }
 
    private:
     static constexpr std::size_t memory = 15;
     static constexpr double largest = std::numeric_limits<double>::max();
     std::size_t seen_ = 0;
-    double last_ = not_known;
-    std::array<double, memory> differences_{};
+    double last_ = not_known, before_ = not_known;
+    std::array<double, memory> bends_{};
   };
 
   generalization judge(double metric, double trained) noexcept {
@@ -94,8 +94,8 @@ class overfitting_detector {
       improve(metric, trained);
       return generalization::improved;
     }
-    double const fall = first_ - best_;
-    bool const lost = rose && fall > 2.0 * noise && metric - best_ < 2.0 * fall && trained < trained_at_best_;
+    bool const learns = trained < trained_at_best_ - training_.noise();
+    bool const lost = rose && learns && best_ < first_;
     bool const again = lost && lost_;
     lost_ = lost && !again;
     return !lost ? generalization::holds : again ? generalization::still_lost : generalization::lost;

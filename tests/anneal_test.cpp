@@ -293,12 +293,10 @@ TEST_CASE("the units of training and validation do not matter to what counts as 
 
 TEST_CASE("what is not overfitting does not lower the shape") {
   CHECK(rate_after({3.0, 2.0, 1.5, 1.3, 1.25}) == 0.1);
-  CHECK(rate_after({3.0, 2.0, 1.5, 1.8, 1.3, 1.6, 1.2}) == 0.1);              // noise
-  CHECK(rate_after(turns_up, 0.0) == 0.1);                                    // training has stopped as well
-  CHECK(rate_after(turns_up, 0.01) == 0.1);                                   // training suffers
-  CHECK(rate_after({0.7, 0.75, 0.8, 0.82, 0.83, 0.84, 0.85}) == 0.1);         // an accuracy
-  CHECK(rate_after({0.75, 0.70, 0.8, 0.82, 0.83, 0.84, 0.85}) == 0.1);        // an accuracy that fell once
-  CHECK(rate_after({0.91, 0.905, 0.912, 0.911, 0.914, 0.91, 0.915}) == 0.1);  // and one that hardly moves
+  CHECK(rate_after({3.0, 2.0, 1.5, 1.8, 1.3, 1.6, 1.2}) == 0.1);       // noise
+  CHECK(rate_after(turns_up, 0.0) == 0.1);                             // training has stopped as well
+  CHECK(rate_after(turns_up, 0.01) == 0.1);                            // training suffers
+  CHECK(rate_after({0.7, 0.75, 0.8, 0.82, 0.83, 0.84, 0.85}) == 0.1);  // an accuracy
   CHECK(rate_after({1.0}) == 0.1);
   CHECK(rate_after({1.0, 2.0}) == 0.1);
   CHECK(rate_after({1.0, 1.0, 1.0, 1.0}) == 0.1);
