@@ -58,10 +58,11 @@ struct torch_options {
 ///
 /// Where `on_validation_end` is not the objective it is a second opinion, told with the next observation of the
 /// objective: the learning rate is lowered where it shows overfitting, and with a model training goes back to where
-/// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other hook only reports trouble: NaN or infinity there, too, is told at once as a failure of
-/// the pending suggestion. No metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws
-/// passes out. When a setter throws, nothing of the suggestion is applied, it stays pending, and the next observation
-/// tells so by the values in force. When the pipeline has ended, the last values stay and the hooks do nothing.
+/// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other
+/// hook only reports trouble: NaN or infinity there, too, is told at once as a failure of the pending suggestion. No
+/// metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws passes out. When a setter
+/// throws, nothing of the suggestion is applied, it stays pending, and the next observation tells so by the values in
+/// force. When the pipeline has ended, the last values stay and the hooks do nothing.
 ///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class torch_tuner {

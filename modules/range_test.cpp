@@ -246,7 +246,7 @@ struct range_tested {
     if (run.steps() < proof_length()) return;
     if (left && others.regretted(fallen(run), fall_unit())) return return_to_left(inner);
     if (can_restart() && should_fall && fallen(run) < proven_part * curve.fall()) return begin_again(lower(), inner);
-    if (doubtful() && inner.poll() != nullptr) return start_doubts();
+    if (doubtful() && inner.poll() != nullptr) return start_doubts(inner);
     extra_state = training_state::drop_trial;
     if (!can_restart() || relapsed) return settle();
     now = phase::watching;
@@ -314,7 +314,7 @@ struct range_tested {
     left = false;
     others.end();
     land_at(there, reason::back_off, event::backed_off, inner);
-    out.state = back;
+    out.state = back | saved_first(inner);
     if (!unsettled()) out.state |= training_state::drop_origin;
   }
 
@@ -338,19 +338,22 @@ struct range_tested {
     bool const nothing_yet = fallen(run) < proven_part * curve.fall();
     if (inner.poll() == nullptr || nothing_yet || !room_above(landing_value)) return others.end();
     out.events = event::range_test_began;
-    out.state = training_state::keep;
+    out.state = saved_first(inner);
     compare_with(landing_value);
     start_pilot(step_up);
   }
 
-  void start_doubts() {
+  void start_doubts(suggestions& inner) {
     doubted = true;
     others = doubts;
     out.events = event::range_test_began;
-    out.state = training_state::keep;
+    out.state = saved_first(inner);
     compare_with(landing_value);
     start_pilot(1.0 / far_lower);
   }
+
+  // What the inner tuner wants to keep of the present state.
+  static training_state saved_first(suggestions& inner) { return only(inner.ask().state, training_state::mark_best); }
 
   void compare_with(double value) {
     others.compare_with(value, fallen(run));

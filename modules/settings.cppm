@@ -35,7 +35,8 @@ struct tuning_settings {
   /// Observations from one move of the tuner to the next. Not set: 20 where they cover training steps or the objective
   /// is `hook::step`, else 1.
   std::optional<std::size_t> tune_n_steps{};
-  std::size_t horizon = 0;          ///< observations that the run will have; 0: not known
+  /// Observations that the run will have, each a call of the objective's hook with a metric; 0: not known.
+  std::size_t horizon = 0;
   std::size_t steps_per_epoch = 0;  ///< training steps; 0: not known
   /// Warm-up lasts for both together. They are turned into observations by the objective: see `warm_up_observations`.
   std::size_t warmup_epochs = 0;

@@ -124,7 +124,9 @@ constexpr std::array table{
                                                               "Observations from one move of the tuner to the next."),
                        whole_limits{.min = 1}),
                "20 where observations are of training steps, else 1"),
-    tuning<&tuning_settings::horizon>("horizon", whole, "Observations that the run will have; 0: not known."),
+    tuning<&tuning_settings::horizon>(
+        "horizon", whole,
+        "Observations that the run will have, each a call of the objective's hook with a metric; 0: not known."),
     tuning<&tuning_settings::steps_per_epoch>("steps_per_epoch", whole, "Training steps in an epoch; 0: not known."),
     tuning<&tuning_settings::warmup_epochs>("warmup_epochs", whole, "Epochs before anything is changed or judged."),
     tuning<&tuning_settings::warmup_steps>("warmup_steps", whole,

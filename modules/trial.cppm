@@ -77,6 +77,9 @@ constexpr training_state& operator|=(training_state& a, training_state b) noexce
 constexpr training_state without(training_state all, training_state some) noexcept {
   return static_cast<training_state>(static_cast<std::uint16_t>(all) & ~static_cast<std::uint16_t>(some));
 }
+constexpr training_state only(training_state all, training_state some) noexcept {
+  return static_cast<training_state>(static_cast<std::uint16_t>(all) & static_cast<std::uint16_t>(some));
+}
 constexpr bool has(training_state all, training_state some) noexcept {
   return (static_cast<std::uint16_t>(all) & static_cast<std::uint16_t>(some)) != 0;
 }

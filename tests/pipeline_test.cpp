@@ -28,6 +28,19 @@ namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
+/// What it learns by heart helps training and harms validation, once there is little else to learn.
+struct learns_by_heart {
+  support::noisy_quadratic network;
+  double by_heart = 0.0;
+
+  double step(double rate, double more) {
+    double const loss = network.step(rate);
+    if (network.loss() < 0.1) by_heart += more;
+    return loss - by_heart;
+  }
+  double validation() const { return network.loss() + by_heart; }
+};
+
 std::string const lr = "[parameters]\nlr = { min = 1e-4, max = 1.0, scale = \"log\" }\n";
 
 /// The learning rates and reasons of a run in which the metric is `metric(step)`.
@@ -227,6 +240,32 @@ TEST_CASE("every return of a run finds the state that was saved for it, and undo
     CHECK_FALSE(training.trial);
     CHECK(training.now.loss() < 0.05);
   }
+}
+
+TEST_CASE("a run that learns by heart ends where validation was best, whatever trials came between") {
+  std::size_t const horizon = GENERATE(0U, 1000U, 4000U);
+  std::size_t const run = horizon > 0 ? horizon : 3000;
+  std::size_t const between = GENERATE(1U, 7U, 50U);
+  int ended_well = 0;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    support::trainee<learns_by_heart> training{{.network = support::noisy_quadratic(seed, 0.1)}};
+    settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1e2, scale::log}},
+                          .tuning = {.objective = hook::step, .seed = seed, .horizon = horizon}};
+    suggestions tuning = make_pipeline(chosen);
+    bool returned = false;
+    for (std::size_t step = 0; step < run; ++step) {
+      suggestion const& now = tuning.ask();
+      training.carry_out(now.state);
+      returned = returned || has(now.state, training_state::return_to_best);
+      double const metric = training.now.step(now.values[0], 2.0 / static_cast<double>(run));
+      double const validation = step % between == 0 ? training.now.validation() : not_a_number;
+      tuning.tell({.metric = metric, .restorable = true, .validation = validation, .covers = coverage::step});
+    }
+    if (returned && training.now.validation() < 0.7) ++ended_well;  // it would be above 1 otherwise
+  }
+  INFO("horizon " << horizon << ", a validation each " << between);
+  // One that was best from the first validation on may be a metric that should grow.
+  CHECK(ended_well >= 4);
 }
 
 TEST_CASE("a run of unknown length is located too, and trains well from any start") {

@@ -123,7 +123,9 @@ suggestions told_so_often(configuration start, int times) {
 suggestions going_back(configuration start, std::uint64_t when) {
   suggestion next{.values = std::move(start)};
   for (;;) {
-    next.state = ++next.number == when ? training_state::return_to_best : training_state::keep;
+    next.state = ++next.number == when     ? training_state::return_to_best
+                 : next.number == when - 1 ? training_state::mark_best
+                                           : training_state::keep;
     observation const& seen = co_yield next;
     if (!seen.applied.empty()) next.values.assign(seen.applied);
   }

@@ -14,10 +14,16 @@ export namespace support {
 template <class State>
 struct trainee {
   State now;
-  std::optional<State> origin{}, trial{};
-  double progress = 0.0, progress_at_trial = 0.0;  // the caller counts what leads to the present state
+  std::optional<State> origin{}, trial{}, best{};
+  // The caller counts what leads to the present state.
+  double progress = 0.0, progress_at_trial = 0.0, progress_at_best = 0.0;
 
   void carry_out(training_state what) {
+    if (has(what, training_state::mark_best)) {
+      best = now;
+      progress_at_best = progress;
+    }
+    if (has(what, training_state::return_to_best)) back(best, progress_at_best);
     if (has(what, training_state::return_to_trial)) back(trial, progress_at_trial);
     if (has(what, training_state::mark_trial)) {
       trial = now;
