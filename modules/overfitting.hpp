@@ -48,6 +48,7 @@ class overfitting_detector {
 
  private:
   static constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
+  static constexpr double clearly_worse = 2.0;  // than the best validation, in noises
 
   /// The last values of a metric, and their noise.
   class sequence {
@@ -83,8 +84,7 @@ class overfitting_detector {
   generalization judge(double metric, double trained) noexcept {
     validation_.follow(metric);
     training_.follow(trained);
-    double const noise = validation_.noise();
-    bool const rose = metric > best_ + noise;
+    bool const rose = metric > best_ + clearly_worse * validation_.noise();
     if (!known_ || (rose && trained > trained_at_best_ + training_.noise())) {
       first_ = metric;
       improve(metric, trained);
