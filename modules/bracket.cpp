@@ -72,6 +72,7 @@ struct bracketed {
   std::uint64_t inner_number = 0;
   bool shares_origin = false;  // with a stage inside, which drops it where this one does not search
   training_state extra_state = training_state::keep;
+  event extra_events = event::none;
   suggestion out{};
 
   suggestion const& ask(suggestions& inner) {
@@ -81,7 +82,7 @@ struct bracketed {
     if ((now == phase::proving || now == phase::through) && wanted.number != inner_number) {
       inner_number = wanted.number;
       out.values = wanted.values;
-      out.events = wanted.events;
+      out.events = wanted.events | std::exchange(extra_events, event::none);
       out.why = wanted.why;
       // The origin of a stage inside is this one's too.
       out.state = now == phase::proving ? without(wanted.state, training_state::drop_origin) : wanted.state;
@@ -109,8 +110,9 @@ struct bracketed {
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        if (!seen.restorable || !(seen.covers == coverage::epoch || options.always)) {
+        if (bool const coarse = seen.covers == coverage::epoch || options.always; !seen.restorable || !coarse) {
           now = phase::through;
+          if (coarse) extra_events = event::not_located;
           if (!shares_origin) extra_state = training_state::drop_origin;
           return pass(seen, inner);
         }
@@ -337,7 +339,7 @@ struct bracketed {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
     a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
-    a(better)(no_better)(inner_number)(shares_origin)(extra_state)(out);
+    a(better)(no_better)(inner_number)(shares_origin)(extra_state)(extra_events)(out);
   }
 };
 

@@ -60,6 +60,8 @@ std::string_view to_string(event one) noexcept {
       return "overfitting";
     case event::horizon_passed:
       return "horizon passed: is the run longer than planned?";
+    case event::not_located:
+      return "not located: training state cannot be put back, was the model given?";
   }
   return "several";
 }

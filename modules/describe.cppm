@@ -10,7 +10,7 @@ inline constexpr std::array all_events{
     event::clamped,        event::rolled_back,   event::backed_off,       event::cooldown_began,
     event::cooldown_ended, event::warm_up_ended, event::range_test_began, event::range_test_ended,
     event::regressed,      event::failed,        event::became_good,      event::rebased,
-    event::only_worse,     event::overfitting,   event::horizon_passed,
+    event::only_worse,     event::overfitting,   event::horizon_passed,   event::not_located,
 };
 
 /// A single event in words: "rolled back".

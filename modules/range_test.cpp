@@ -89,6 +89,7 @@ struct range_tested {
   bool left = false;                                        // the run has gone on with a pilot, and can return
 
   training_state extra_state = training_state::keep;
+  event extra_events = event::none;
   suggestion out{};
 
   double value(std::size_t step) const noexcept {
@@ -103,7 +104,7 @@ struct range_tested {
     if (follows_inner() && wanted.number != inner_number) {
       inner_number = wanted.number;
       out.values = wanted.values;
-      out.events = wanted.events;
+      out.events = wanted.events | std::exchange(extra_events, event::none);
       out.why = wanted.why;
       out.state = wanted.state | std::exchange(extra_state, training_state::keep);
     }
@@ -133,7 +134,10 @@ struct range_tested {
       case phase::first:
         if (seen.restorable && seen.covers != coverage::epoch) return start_sweep();
         now = phase::through;
-        if (seen.covers == coverage::epoch) extra_state = training_state::drop_origin;
+        if (seen.covers == coverage::epoch)
+          extra_state = training_state::drop_origin;
+        else
+          extra_events = event::not_located;
         return pass(seen, inner);
       case phase::sweep:
         return follow(seen, inner);
@@ -428,7 +432,7 @@ struct range_tested {
     a(rates)(curve)(taken)(spent)(start)(previous)(inner_number);
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(others)(doubts)(doubted)(undone)(left);
-    a(extra_state)(out);
+    a(extra_state)(extra_events)(out);
   }
 
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.

@@ -47,7 +47,8 @@ struct range_test_options {
 /// begins at what was found, and is told so by `observation::applied`.
 ///
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
-/// says that the trainer can restore its state, and is left out otherwise, as it is where metrics cover epochs.
+/// says that the trainer can restore its state, and is left out otherwise, which `event::not_located` tells; where
+/// metrics cover epochs it is left out as well.
 /// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
 /// the inner tuner's own start is kept. What was found has to prove itself: see `range_test_options::proof`.
 ///

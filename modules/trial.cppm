@@ -41,6 +41,7 @@ enum class event : std::uint16_t {
   /// The validation metric turned up while training went on falling: the rate is lowered, or training goes back.
   overfitting = 1 << 13,
   horizon_passed = 1 << 14,  ///< the run goes on after its horizon, with the least that annealing comes to
+  not_located = 1 << 15,     ///< the trainer cannot put its state back: no trials looked for the learning rate
 };
 
 constexpr event operator|(event a, event b) noexcept {

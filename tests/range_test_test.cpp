@@ -349,6 +349,7 @@ TEST_CASE("a trainer that cannot restore its state is never swept") {
     suggestion const& s = tuner.ask();
     CHECK(s.values["lr"] == 1e-3);
     CHECK(s.why != reason::range_test);
+    CHECK(has(s.events, event::not_located) == (step == 1));
     tuner.tell({.metric = 1.0});
   }
 }
