@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "sample_mean.hpp"
+
 namespace autotunenet {
 
 /// Tells when a noisy metric that should fall has stopped falling.
@@ -18,8 +20,9 @@ class plateau_detector {
   bool add(double metric) noexcept {
     ++seen_;
     current_.add(metric);
-    if (current_.count < std::max(shortest_, seen_ / growth)) return false;
-    bool const flat = previous_.count > 0 && previous_.mean - current_.mean < standard_error();
+    if (current_.count() < static_cast<double>(std::max(shortest_, seen_ / growth))) return false;
+    double const error = std::hypot(previous_.error(), current_.error());
+    bool const flat = previous_.count() > 0.0 && previous_.mean() - current_.mean() < error;
     previous_ = current_;
     current_ = {};
     return flat;
@@ -36,34 +39,10 @@ class plateau_detector {
  private:
   static constexpr std::size_t growth = 20;
 
-  // Welford's running mean and variance.
-  struct stretch {
-    std::size_t count = 0;
-    double mean = 0.0;
-    double squares = 0.0;
-    void add(double metric) noexcept {
-      ++count;
-      double const from_mean = metric - mean;
-      mean += from_mean / static_cast<double>(count);
-      squares += from_mean * (metric - mean);
-    }
-    template <class Archive>
-    void fields(Archive& a) {
-      a(count)(mean)(squares);
-    }
-    double variance_of_mean() const noexcept {
-      auto const n = static_cast<double>(count);
-      return count > 1 ? squares / (n - 1.0) / n : 0.0;
-    }
-  };
-  double standard_error() const noexcept {
-    return std::sqrt(previous_.variance_of_mean() + current_.variance_of_mean());
-  }
-
   std::size_t shortest_;
   std::size_t seen_ = 0;
-  stretch previous_;
-  stretch current_;
+  sample_mean previous_;
+  sample_mean current_;
 };
 
 }  // namespace autotunenet

@@ -43,52 +43,52 @@ suggestions constant(configuration values, told* log = nullptr) {
   }
 }
 
-/// Where the rate ends, and what was asked for on the way, where training can be put back.
+/// A run in which each stretch of ten observations ends with a validation.
+struct validated_run {
+  double training_slope = -0.01;
+  std::size_t shift_at = 1000;
+  anneal_options options{};
+  bool restorable = true;
+};
+/// Where the rate ends, and what was told and asked for on the way.
 struct outcome_of_validations {
   double rate = 0.0;
+  event events = event::none;
   int marks = 0, returns = 0;
   std::vector<bool> relocated;
 };
-outcome_of_validations validated(std::vector<double> const& validations, anneal_options options = {},
-                                 bool restorable = true) {
+outcome_of_validations validated(std::vector<double> const& validations, validated_run const& of = {}) {
   course told;
-  auto tuner = following(space().at({{"lr", 0.1}}), &told) | anneal(std::move(options));
+  auto tuner = following(space().at({{"lr", 0.1}}), &told) | anneal(of.options);
   outcome_of_validations found;
+  auto const ask = [&] {
+    suggestion const& now = tuner.ask();
+    found.events |= now.events;
+    found.marks += has(now.state, training_state::mark_best) ? 1 : 0;
+    found.returns += has(now.state, training_state::return_to_best) ? 1 : 0;
+    return now.values["lr"];
+  };
   double training = 10.0;
+  std::size_t stretch = 0;
   for (double const validation : validations) {
+    if (stretch++ == of.shift_at) training += 5.0;
     for (int t = 0; t < 10; ++t) {
-      training_state const asked = tuner.ask().state;
-      found.marks += has(asked, training_state::mark_best) ? 1 : 0;
-      found.returns += has(asked, training_state::return_to_best) ? 1 : 0;
-      training -= 0.01;
-      tuner.tell({.metric = training, .restorable = restorable, .validation = t < 9 ? quiet_nan : validation});
+      ask();
+      training += of.training_slope;
+      tuner.tell({.metric = training, .restorable = of.restorable, .validation = t < 9 ? quiet_nan : validation});
     }
   }
-  tuner.ask();
-  tuner.tell(training);
-  found.rate = tuner.ask().values["lr"];
+  found.rate = ask();
   found.relocated = told.relocated;
   return found;
 }
 
-/// The last learning rate of a run in which each stretch of ten observations ends with a validation.
+/// The last learning rate where training cannot be put back.
 double rate_after(std::vector<double> const& validations, double training_slope = -0.01, anneal_options options = {},
                   event* events = nullptr, std::size_t shift_at = 1000) {
-  auto tuner = constant(space().at({{"lr", 0.1}})) | anneal(options);
-  double training = 10.0;
-  std::size_t stretch = 0;
-  for (double const validation : validations) {
-    if (stretch++ == shift_at) training += 5.0;
-    for (int t = 0; t < 10; ++t) {
-      event const now = tuner.ask().events;
-      if (events) *events |= now;
-      training += training_slope;
-      tuner.tell({.metric = training, .validation = t < 9 ? quiet_nan : validation});
-    }
-  }
-  event const now = tuner.ask().events;
-  if (events) *events |= now;
-  return tuner.ask().values["lr"];
+  auto const found = validated(validations, {training_slope, shift_at, std::move(options), false});
+  if (events) *events |= found.events;
+  return found.rate;
 }
 
 std::vector<double> const turns_up{3.0, 2.0, 1.5, 1.3, 1.25, 1.4, 1.8};
@@ -246,12 +246,13 @@ TEST_CASE("where a lower rate does not bring validation down again, training goe
   // The tuner inside learns of it.
   CHECK(std::ranges::count(found.relocated, true) == 1);
   // Without a state to go back to, or leave to do so, the rate falls each time.
-  for (auto const& without : {validated(goes_on, {}, false), validated(goes_on, {.return_to_best = false})}) {
+  for (auto const& without :
+       {validated(goes_on, {.restorable = false}), validated(goes_on, {.options = {.return_to_best = false}})}) {
     CHECK(without.marks == 0);
     CHECK(without.returns == 0);
     CHECK_THAT(without.rate, WithinRel(0.1 / 64.0, 1e-9));
   }
-  CHECK(validated(goes_on, {.overfitting_factor = 1.0}).marks == 0);
+  CHECK(validated(goes_on, {.options = {.overfitting_factor = 1.0}}).marks == 0);
 }
 
 TEST_CASE("where validation comes down again at the lower rate, training does not go back") {
