@@ -324,7 +324,7 @@ struct bracketed {
       extra_state = training_state::drop_origin;
     } else if (no_better >= doubt && inner.poll() != nullptr) {
       out.events = event::backed_off;
-      out.state = only(inner.ask().state, training_state::mark_best);
+      out.state = saved_before_trial(inner.ask());
       mark();
       fall();
     }

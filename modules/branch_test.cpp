@@ -103,7 +103,7 @@ struct branch_tested {
     now = phase::branching;
     out.why = reason::range_test;
     out.events = event::range_test_began;
-    out.state = training_state::mark_trial | only(inner.ask().state, training_state::mark_best);
+    out.state = training_state::mark_trial | saved_before_trial(inner.ask());
     start_branch();
   }
 

@@ -318,7 +318,7 @@ struct range_tested {
     left = false;
     others.end();
     land_at(there, reason::back_off, event::backed_off, inner);
-    out.state = back | saved_first(inner);
+    out.state = back | saved_before_trial(inner.ask());
     if (!unsettled()) out.state |= training_state::drop_origin;
   }
 
@@ -342,7 +342,7 @@ struct range_tested {
     bool const nothing_yet = fallen(run) < proven_part * curve.fall();
     if (inner.poll() == nullptr || nothing_yet || !room_above(landing_value)) return others.end();
     out.events = event::range_test_began;
-    out.state = saved_first(inner);
+    out.state = saved_before_trial(inner.ask());
     compare_with(landing_value);
     start_pilot(step_up);
   }
@@ -351,13 +351,10 @@ struct range_tested {
     doubted = true;
     others = doubts;
     out.events = event::range_test_began;
-    out.state = saved_first(inner);
+    out.state = saved_before_trial(inner.ask());
     compare_with(landing_value);
     start_pilot(1.0 / far_lower);
   }
-
-  // What the inner tuner wants to keep of the present state.
-  static training_state saved_first(suggestions& inner) { return only(inner.ask().state, training_state::mark_best); }
 
   void compare_with(double value) {
     others.compare_with(value, fallen(run));

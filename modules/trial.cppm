@@ -78,9 +78,6 @@ constexpr training_state& operator|=(training_state& a, training_state b) noexce
 constexpr training_state without(training_state all, training_state some) noexcept {
   return static_cast<training_state>(static_cast<std::uint16_t>(all) & ~static_cast<std::uint16_t>(some));
 }
-constexpr training_state only(training_state all, training_state some) noexcept {
-  return static_cast<training_state>(static_cast<std::uint16_t>(all) & static_cast<std::uint16_t>(some));
-}
 constexpr bool has(training_state all, training_state some) noexcept {
   return (static_cast<std::uint16_t>(all) & static_cast<std::uint16_t>(some)) != 0;
 }
@@ -93,6 +90,11 @@ struct suggestion {
   event events = event::none;
   training_state state = training_state::keep;
 };
+
+/// What has to be saved of the present state where a trial begins in place of this suggestion.
+constexpr training_state saved_before_trial(suggestion const& instead_of) noexcept {
+  return has(instead_of.state, training_state::mark_best) ? training_state::mark_best : training_state::keep;
+}
 
 /// How a stretch of training went.
 enum class outcome : std::uint8_t {
