@@ -76,7 +76,8 @@ class bayesian_tuner {
         before_(space_.size()),
         step_(space_.size()),
         candidate_(space_.size()),
-        looking_(space_.size(), true) {
+        looking_(space_.size(), true),
+        located_(space_.size(), false) {
     double const half_life = options.half_life.value_or(usual_half_life);
     region_.patience = std::max<std::size_t>(8, 2 * space_.size());
     region_.memory = static_cast<std::size_t>(std::clamp(half_life, 8.0, 4096.0));
@@ -118,7 +119,7 @@ class bayesian_tuner {
     a.section("bayesian");
     a(surrogate_)(search_)(credit_)(region_)(random_)(reach_)(box_)(next_);
     a.same_size(incumbent_).same_size(native_).same_size(applied_).same_size(before_).same_size(step_);
-    a.same_size(candidate_).same_size(looking_);
+    a.same_size(candidate_).same_size(looking_).same_size(located_);
     a(time_)(skipped_steps_)(shared_noise_)(since_learning_)(turns_)(staying_);
     a(chained_)(looking_now_)(moved_)(recovering_);
   }
@@ -191,6 +192,7 @@ class bayesian_tuner {
   }
 
   void measure(observation const& seen) {
+    if (seen.relocated) note_located();
     if (recovering_ || seen.relocated || time_ == 1.0) {
       incumbent_ = applied_;  // where training works is known better outside
       recovering_ = false;
@@ -215,6 +217,15 @@ class bayesian_tuner {
     }
     before_ = applied_;
     skipped_steps_ = 0.0;
+  }
+
+  /// What trials from one state have found is known better than metrics of a run that goes on can tell, and looks far
+  /// from it cost more than they teach.
+  void note_located() {
+    constexpr double rounding = 1e-9;
+    for (std::size_t i = 0; i < space_.size(); ++i) {
+      if (std::abs(applied_[i] - before_[i]) > rounding) located_[i] = true;
+    }
   }
 
   void set_step() {
@@ -268,9 +279,12 @@ class bayesian_tuner {
 
   double half_reach(std::size_t i) const { return 0.5 * (reach_.upper[i] - reach_.lower[i]); }
 
-  /// The trust region along one dimension, and at most two of the steps that a guard allows: a wide search space is no
-  /// reason to look far from where training works.
-  double trusted(std::size_t i) const { return std::min(region_.radius, 2.0 * half_reach(i)); }
+  /// The trust region along one dimension, and at most so many of the steps that a guard allows: a wide search space is
+  /// no reason to look far from where training works.
+  double trusted(std::size_t i) const {
+    constexpr double steps = 2.0, steps_if_located = 0.5;
+    return std::min(region_.radius, (located_[i] ? steps_if_located : steps) * half_reach(i));
+  }
 
   std::size_t crossing() const {
     double turns = 1.0;
@@ -364,6 +378,7 @@ class bayesian_tuner {
   std::vector<double> step_;
   std::vector<double> candidate_;
   std::vector<bool> looking_;
+  std::vector<bool> located_;  // by trials outside
   suggestion next_;
   double time_ = 0.0;
   double skipped_steps_ = 0.0;

@@ -45,8 +45,9 @@ struct bayesian_options {
 /// Without evidence the tuner stays with its incumbent: the start, and after a failure what was applied when training
 /// went well again. It looks around it by turns, inside the reach and a trust region (Eriksson et al. 2019, TuRBO) and
 /// with some parameters at a time, by expected improvement over the incumbent, and moves it only where it is better by
-/// `caution` standard deviations of the joint posterior. Nothing is allocated per step, and no step costs more late in
-/// a run.
+/// `caution` standard deviations of the joint posterior. Where trials outside have moved a parameter
+/// (`observation::relocated`), looks go half a step of the reach at most, else two. Nothing is allocated per step, and
+/// no step costs more late in a run.
 ///
 /// Throws `invalid_option`.
 suggestions bayesian(search_space space, bayesian_options options = {}, std::pmr::memory_resource* memory = nullptr);

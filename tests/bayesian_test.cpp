@@ -147,6 +147,30 @@ TEST_CASE("a metric that improves by itself does not make the latest configurati
   }
 }
 
+TEST_CASE("what trials have found is looked around closely, what they have not as widely as ever") {
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"weight_decay", 1e-6, 1.0, scale::log}};
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    suggestions tuner = bayesian(space, {.seed = seed, .start = space.at({{"lr", 1e-5}, {"weight_decay", 1e-3}})}) |
+                        guard({.max_delta = 0.5});
+    tuner.ask();
+    tuner.tell(1.0);
+    std::array const found{1e-2, 1e-3};
+    tuner.ask();
+    tuner.tell({.metric = 0.98, .applied = found, .relocated = true});
+    double metric = 0.98;
+    std::array<double, 2> furthest{};
+    for (int i = 0; i < 100; ++i) {
+      suggestion const& asked = tuner.ask();
+      for (std::size_t k = 0; k < 2; ++k)
+        furthest[k] = std::max(furthest[k], std::abs(std::log(asked.values[k] / found[k])));
+      tuner.tell(metric *= 0.98);
+    }
+    CHECK(furthest[0] <= 0.501 * std::log(1.5));
+    CHECK(furthest[0] > 0.1 * std::log(1.5));
+    CHECK(furthest[1] > 1.5 * std::log(1.5));
+  }
+}
+
 TEST_CASE("noise alone seldom moves the incumbent") {
   int far = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
