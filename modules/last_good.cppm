@@ -35,6 +35,7 @@ struct last_good {
   bool proven = false;  ///< became good after the last remedy
   std::size_t survived = 0;
   std::uint64_t since_mark = 0;
+  std::uint64_t observed = 0;
 
   inline bool known() const noexcept { return !values.empty(); }
   /// Returning to the promoted copy makes sense: it is that of `values`, or the one from before the first step.
@@ -49,6 +50,7 @@ struct last_good {
   inline changes observe(verdict now, std::span<double const> ran, search_space const& space, bool restorable) {
     changes made;
     ++since_mark;
+    ++observed;
     if (now == verdict::regressed) drop_candidate();
     if (now != verdict::healthy) return made;
     if (!candidate.empty() && ++survived >= patience) promote(made);
@@ -57,7 +59,7 @@ struct last_good {
   }
 
   /// Beside the configurations.
-  void fields(archive& a) { a(has_state)(candidate_has_state)(proven)(survived)(since_mark); }
+  void fields(archive& a) { a(has_state)(candidate_has_state)(proven)(survived)(since_mark)(observed); }
 
   void drop_candidate() noexcept { candidate.clear(); }
 
@@ -100,10 +102,12 @@ struct last_good {
     since_mark = 0;
   }
 
-  // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on.
+  // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on, and early
+  // in a run, of which a rollback would take much.
   inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
     bool const urgent = !known() || !proven;
-    std::size_t const pause = urgent ? patience + 1 : std::max(snapshot_every, patience + 1);
+    std::size_t const usual = std::min<std::uint64_t>(snapshot_every, observed / 10);
+    std::size_t const pause = std::max(urgent ? 0 : usual, patience + 1);
     bool const copied = restorable || (known() && has_state);
     bool const news = copied ? since_mark >= pause : urgent || !same_values(ran, values);
     if (!news) return false;
