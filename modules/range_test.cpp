@@ -249,7 +249,8 @@ struct range_tested {
     if (others.length() > 0 && run.steps() >= static_cast<double>(others.length())) return start_pilots(inner);
     if (run.steps() < proof_length()) return;
     if (left && others.regretted(fallen(run), fall_unit())) return return_to_left(inner);
-    if (can_restart() && should_fall && fallen(run) < proven_part * curve.fall()) return begin_again(lower(), inner);
+    if (can_restart() && should_fall && !relapsed && fallen(run) < proven_part * curve.fall())
+      return begin_again(lower(), inner);
     if (doubtful() && inner.poll() != nullptr) return start_doubts(inner);
     extra_state = training_state::drop_trial;
     if (!can_restart() || relapsed) return settle();
@@ -260,6 +261,7 @@ struct range_tested {
   // One that has proven itself may do so more slowly. Trials of the inner tuner's own say nothing of that. What rises
   // once more, with a quarter, is the metric itself, as where data grow harder.
   void watch(observation const& seen, suggestions& inner) {
+    if (seen.bad()) later.interrupt();
     relapsed = out.why != reason::range_test && seen.usable() && later.add(seen.metric);
     pass(seen, inner);
     if (relapsed) return begin_again(landing_value / much_lower, inner);

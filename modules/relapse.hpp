@@ -32,6 +32,8 @@ class relapse {
     present_ = {};
     return relapsed;
   }
+  /// What was measured since the last block was taken back.
+  void interrupt() noexcept { present_ = {}; }
   bool over() const noexcept { return blocks_ >= watched; }
 
   template <class Archive>

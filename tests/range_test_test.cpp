@@ -456,6 +456,39 @@ TEST_CASE("data that grow harder again and again cost a run one new beginning") 
   CHECK_FALSE(training.origin);
 }
 
+TEST_CASE("trouble that a guard takes back does not make a run begin again") {
+  for (bool const taken_back : {true, false}) {
+    trainee<forgets_slowly> training{{.tolerated = 100.0, .patience = 1e9}};
+    auto tuner = following(space().at({{"lr", 1e-4}})) | range_test({.horizon = 1000, .pilot = 0.0});
+    int landed = 0;
+    for (int step = 0; step < 1000; ++step) {
+      suggestion const& s = tuner.ask();
+      training.carry_out(s.state);
+      landed += has(s.events, event::range_test_ended | event::backed_off) ? 1 : 0;
+      bool const trouble = step >= 200 && step < 210;
+      observation seen{.metric = training.now.step(s.values["lr"]) + (trouble ? 3.0 : 0.0), .restorable = true};
+      if (taken_back && step == 209) seen.result = outcome::failed;
+      tuner.tell(seen);
+    }
+    CHECK(landed == (taken_back ? 1 : 2));
+  }
+}
+
+TEST_CASE("a run that began again since its training came undone may then be slower than the sweep was") {
+  trainee<forgets_slowly> training{{.tolerated = 100.0, .patience = 1e9}};
+  auto tuner = following(space().at({{"lr", 1e-4}})) | range_test({.horizon = 1000, .pilot = 0.0});
+  std::vector<double> landed;
+  for (int step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    training.carry_out(s.state);
+    if (has(s.events, event::range_test_ended | event::backed_off)) landed.push_back(s.values["lr"]);
+    double const metric = training.now.step(s.values["lr"]);
+    double const first = landed.size() < 2 ? 0.0 : 0.5;  // a smaller fall than the sweep's
+    tuner.tell({.metric = step > 200 && landed.size() < 2 ? metric + 0.3 : metric + first, .restorable = true});
+  }
+  CHECK(landed.size() == 2);
+}
+
 TEST_CASE("training that goes back to its best validation while it is watched has not come undone") {
   trainee<forgets_slowly> training{{.tolerated = 100.0, .patience = 1e9}};
   auto tuner = going_back(space().at({{"lr", 1e-4}}), 150) | range_test({.horizon = 1000, .pilot = 0.0});
