@@ -24,7 +24,7 @@ enum class generalization : std::uint8_t {
 /// stopping's question (Prechelt 1998, "Early stopping - but when?", section 2), asked against the noise of both.
 ///
 /// Validations that come often are averaged first: the best of many noisy ones would lie far below all that follow.
-/// There must have been something to lose: a metric that was never better than at first may be one that should grow.
+/// There must have been something to lose: a metric that was never better than before may be one that should grow.
 /// Constant memory; shifting or scaling either metric changes nothing.
 class overfitting_detector {
  public:
@@ -43,7 +43,7 @@ class overfitting_detector {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(training_block_)(validation_block_)(known_)(lost_)(first_)(best_)(trained_at_best_)(validation_)(training_);
+    a(training_block_)(validation_block_)(known_)(fell_)(lost_)(best_)(trained_at_best_)(validation_)(training_);
   }
 
  private:
@@ -86,16 +86,16 @@ class overfitting_detector {
     training_.follow(trained);
     bool const rose = metric > best_ + clearly_worse * validation_.noise();
     if (!known_ || (rose && trained > trained_at_best_ + training_.noise())) {
-      first_ = metric;
       improve(metric, trained);
       return std::exchange(known_, true) ? generalization::shifted : generalization::improved;
     }
     if (metric < best_) {
+      fell_ = true;
       improve(metric, trained);
       return generalization::improved;
     }
     bool const learns = trained < trained_at_best_ - training_.noise();
-    bool const lost = rose && learns && best_ < first_;
+    bool const lost = rose && learns && fell_;
     bool const again = lost && lost_;
     lost_ = lost && !again;
     return !lost ? generalization::holds : again ? generalization::still_lost : generalization::lost;
@@ -110,8 +110,8 @@ class overfitting_detector {
   sample_mean training_block_;
   sample_mean validation_block_;
   bool known_ = false;
+  bool fell_ = false;  // it once was better than before: it should fall
   bool lost_ = false;  // at the last judgement, for the first time
-  double first_ = 0.0;
   double best_ = 0.0;
   double trained_at_best_ = 0.0;
   sequence validation_;
