@@ -33,8 +33,9 @@ constexpr double most_rise = 4.0;
 // A start that nothing was better than has to improve on its own first metric: so many of the next ones have to be
 // better before so many are not.
 constexpr int proof = 2, doubt = 3;
-// Values that turn out worse, of which a run can afford as many at any rate.
-constexpr std::size_t least_trials = 2;
+// Values that turn out worse, of which a run can afford as many at any rate, if it is not too short for them; and one
+// more above a value that helped, for a start far too low is worth nothing anyway.
+constexpr double usual_trials = 2.0, one_more = 1.0;
 
 /// Where a value lies, by its logarithm, and the metric that it led to.
 struct point {
@@ -44,6 +45,12 @@ struct point {
   bool known() const noexcept { return level == level; }
   void fields(archive& a) { a(where)(level); }
 };
+
+double affordable_trials(bracket_options const& options, std::size_t rung) noexcept {
+  constexpr double rounding = 1e-9;
+  double const most = options.most_budget * static_cast<double>(options.horizon) / static_cast<double>(rung);
+  return std::floor(most + rounding);
+}
 
 struct bracketed {
   enum class phase : std::uint8_t { first, down, leap, climb, landing, proving, through };
@@ -66,6 +73,7 @@ struct bracketed {
   double count = 0.0;     // of the metrics in its second half, and their mean
   double mean = 0.0;
   bool failed = false;
+  bool landed_again = false;
   int better = 0;  // than the start's own first metric, after the search
   int no_better = 0;
 
@@ -153,7 +161,8 @@ struct bracketed {
         best = start = here;
         if (!can_fall() && !can_rise()) return finish(inner);
         mark();
-        return can_fall() ? fall() : leap();
+        // With one trial to spend, a start that trains may be too low rather than too high.
+        return can_fall() && (trials() > 1.0 || failed || !can_rise()) ? fall() : leap();
       case phase::down:
         return compare_below(here, inner);
       case phase::leap:
@@ -230,14 +239,18 @@ struct bracketed {
     return std::max(lowest - (nearly ? near : far) * std::log(options.ratio), bound(0.0));
   }
   bool can_rise() const noexcept {
-    return best.level < infinity && risen() > best.where + clearly && affordable(options.budget);
+    double const least = trials() + (rose() ? one_more : 0.0);
+    return best.level < infinity && risen() > best.where + clearly && affordable(options.budget, least);
   }
-  bool can_fall() const noexcept { return lowest > fallen() + clearly && affordable(options.rescue_budget); }
-  bool affordable(double budget) const noexcept {
-    double const lost = gone - kept + static_cast<double>(rung);
-    double const allowed =
-        std::max(budget * static_cast<double>(options.horizon), static_cast<double>(least_trials * rung));
-    return options.horizon == 0 || lost <= allowed;
+  bool can_fall() const noexcept { return lowest > fallen() + clearly && affordable(options.rescue_budget, trials()); }
+  bool affordable(double budget, double least) const noexcept {
+    double const each = static_cast<double>(rung);
+    double const lost = gone - kept + each;
+    return options.horizon == 0 || lost <= std::max(budget * static_cast<double>(options.horizon), least * each);
+  }
+  double trials() const noexcept {
+    if (options.horizon == 0) return usual_trials;
+    return std::min(usual_trials, affordable_trials(options, rung));
   }
 
   void run(phase next, double where) {
@@ -292,7 +305,7 @@ struct bracketed {
     out.why = reason::start;
     out.events |= event::range_test_ended;
     out.state |= training_state::drop_trial;
-    if (settled) out.state |= training_state::drop_origin;
+    if (settled && !moved) out.state |= training_state::drop_origin;
   }
 
   // The start is kept: the inner tuner goes on from where it would be by now. False if it ends instead.
@@ -305,12 +318,30 @@ struct bracketed {
 
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
   void land(observation const& seen, suggestions& inner) {
+    if (broke(seen) && !landed_again && inner.poll() != nullptr) return land_again(seen, inner);
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += std::exchange(untold, 0.0);
     passed.relocated = true;
     now = fell() || rose() || !can_fall() ? phase::through : phase::proving;
+    if (now == phase::through) extra_state = training_state::drop_origin;
     pass(passed, inner);
+  }
+
+  // What helped for a while has broken the network after all: nothing is left of what it gained.
+  bool broke(observation const& seen) const noexcept {
+    return best.level < infinity && (seen.bad() || (seen.usable() && seen.metric > start.level));
+  }
+  void land_again(observation const& seen, suggestions& inner) {
+    landed_again = true;
+    advance(seen);
+    untold += seen.steps;
+    kept = 0.0;
+    lowest = std::max(std::log(rates.value(out.values)) - near * std::log(options.ratio), bound(0.0));
+    rates.set(out.values, std::exp(lowest));
+    out.why = reason::back_off;
+    out.events = event::backed_off;
+    out.state = training_state::return_to_origin | saved_before_trial(inner.ask());
   }
 
   // Nothing was better than the start, which may be because all of it was broken.
@@ -339,7 +370,7 @@ struct bracketed {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
     a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
-    a(better)(no_better)(inner_number)(shares_origin)(extra_state)(extra_events)(out);
+    a(landed_again)(better)(no_better)(inner_number)(shares_origin)(extra_state)(extra_events)(out);
   }
 };
 
@@ -363,7 +394,7 @@ bracket::bracket(bracket_options options, std::pmr::memory_resource* memory)
 suggestions bracket::operator()(suggestions inner) const {
   auto const whole = static_cast<double>(options_.horizon);
   auto const rung = std::max<std::size_t>(1, static_cast<std::size_t>(options_.rung * whole));
-  if (static_cast<double>(least_trials * rung) > options_.most_budget * whole && options_.horizon > 0) return inner;
+  if (options_.horizon > 0 && affordable_trials(options_, rung) < 1.0) return inner;
   return drive(bracketed{options_, rung}, std::move(inner), memory_);
 }
 

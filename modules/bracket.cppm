@@ -15,9 +15,10 @@ struct bracket_options {
   double rung = 0.025;
   /// From one value to the next higher one.
   double ratio = 10.0;
-  /// The part of the horizon that may be lost to values that turn out worse: two of them at any rate, and more within
-  /// `budget` above what works, within `rescue_budget` below a start that is too high. A run of which two such values
-  /// would take more than `most_budget` is not searched.
+  /// The part of the horizon that may be lost to values that turn out worse: two of them at any rate, a third above a
+  /// value that was better than the start, and more within `budget` above what works, within `rescue_budget` below a
+  /// start that is too high. Where two would take more than `most_budget` there is one, upwards unless the start fails,
+  /// and a second where that was better; where one would, the run is not searched.
   double budget = 0.15;
   double rescue_budget = 0.25;
   double most_budget = 0.2;
@@ -32,7 +33,8 @@ struct bracket_options {
 /// that end worse are undone. Where three values began alike, the best being in the middle, training goes on at the
 /// lowest point of the parabola through them, else at the best (the bracketing of a minimum and inverse parabolic
 /// interpolation, Press et al. 2007, "Numerical recipes", sections 10.1 and 10.3). A start that nothing was better than
-/// has to improve on its own first metric afterwards, else the search goes on below it.
+/// has to improve on its own first metric afterwards, else the search goes on below it; and where the first metric of
+/// what was found is worse than that, training begins once more, clearly lower.
 ///
 /// How far apart two metrics are counts only against others of the same run: shifting or scaling changes nothing. A
 /// start so low that an epoch moves the metric by less than its noise cannot be told from one that is right.

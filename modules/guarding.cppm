@@ -88,10 +88,12 @@ suggestion const& guarding::ask(suggestions& inner) {
   suggestion const& wanted = inner.ask();
   check_shape(wanted.values);
   constexpr training_state back = training_state::return_to_trial | training_state::return_to_origin;
+  bool const remedies_itself =
+      has(wanted.state, back) && (wanted.why == reason::range_test || wanted.why == reason::back_off);
   bool const trial_ends = out.why == reason::range_test || has(wanted.state, back);
   bool const to_best = has(wanted.state, training_state::return_to_best);
   bool const first = !step;
-  if (remedy && (to_best || (wanted.why == reason::range_test && has(wanted.state, back)))) leave_remedy();
+  if (remedy && (to_best || remedies_itself)) leave_remedy();
   if (first) begin(wanted);
   ++out.number;
   out.events = wanted.events | std::exchange(news, event::none);

@@ -44,6 +44,7 @@ trained run(suggestions& tuner, trainee<State>& training, int epochs, std::funct
     tuner.tell({.metric = epoch(training.now, s.values["lr"]), .restorable = true, .covers = coverage::epoch});
   }
   result.lost = epochs - training.progress;
+  training.carry_out(tuner.ask().state);
   CHECK_FALSE(training.trial);
   CHECK_FALSE(training.origin);
   return result;
@@ -105,6 +106,42 @@ TEST_CASE("a network that a high rate has killed is begun anew") {
     CHECK_FALSE(training.now.dead);
     CHECK(training.now.loss < 0.2);
     CHECK(result.lost <= 5.0);
+  }
+}
+
+TEST_CASE("a short run that begins far too low trains all the same") {
+  for (int const epochs : {5, 7, 10, 14}) {
+    trainee<mortal> training{};
+    auto tuner = following(space().at({{"lr", 1e-5}})) | bracket({.horizon = static_cast<std::size_t>(epochs)});
+    trained const result = run<mortal>(tuner, training, epochs, mortal_epoch);
+    INFO(epochs << " epochs, landed " << result.landed);
+    CHECK_FALSE(training.now.dead);
+    CHECK(result.landed > 3e-4);
+    CHECK(result.landed <= 1e-2);
+    CHECK(result.lost <= (epochs < 10 ? 2.0 : 3.0));
+  }
+}
+
+TEST_CASE("what is landed on and then breaks the network is undone, and training begins again clearly lower") {
+  for (double const broken : {50.0, std::numeric_limits<double>::quiet_NaN()}) {
+    trainee<mortal> training{};
+    auto tuner = following(space().at({{"lr", 1e-4}})) | bracket({.horizon = 12}) | guard();
+    double landed = 0.0, again = 0.0;
+    for (int epoch = 0; epoch < 12; ++epoch) {
+      suggestion const& s = tuner.ask();
+      training.carry_out(s.state);
+      double const rate = s.values["lr"];
+      bool const lands = has(s.events, event::range_test_ended);
+      if (lands) landed = rate;
+      if (has(s.events, event::backed_off)) again = rate;
+      double const metric = mortal_epoch(training.now, rate);
+      tuner.tell({.metric = lands ? broken : metric, .restorable = true, .covers = coverage::epoch});
+    }
+    CHECK(landed > 1e-3);
+    CHECK(again > landed / 10.0);
+    CHECK(again < landed / 4.0);
+    CHECK(training.now.loss < 1.0);
+    CHECK_FALSE(training.origin);
   }
 }
 
@@ -216,8 +253,8 @@ TEST_CASE("a long run holds each value for more than an epoch, and an unknown ho
 }
 
 TEST_CASE("a run that cannot afford a search goes without") {
-  auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 9});
-  for (int epoch = 0; epoch < 9; ++epoch) {
+  auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 4});
+  for (int epoch = 0; epoch < 4; ++epoch) {
     CHECK(tuner.ask().state == training_state::keep);
     CHECK(tuner.ask().values["lr"] == 1e-3);
     tuner.tell({.metric = 1.0, .restorable = true, .covers = coverage::epoch});
