@@ -46,6 +46,7 @@ struct point {
   void fields(archive& a) { a(where)(level); }
 };
 
+/// As many values may turn out worse within `most_budget`.
 double affordable_trials(bracket_options const& options, std::size_t rung) noexcept {
   constexpr double rounding = 1e-9;
   double const most = options.most_budget * static_cast<double>(options.horizon) / static_cast<double>(rung);

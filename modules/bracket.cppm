@@ -34,7 +34,7 @@ struct bracket_options {
 /// lowest point of the parabola through them, else at the best (the bracketing of a minimum and inverse parabolic
 /// interpolation, Press et al. 2007, "Numerical recipes", sections 10.1 and 10.3). A start that nothing was better than
 /// has to improve on its own first metric afterwards, else the search goes on below it; and where the first metric of
-/// what was found is worse than that, training begins once more, clearly lower.
+/// what was found is worse than the start's, training begins once more, clearly lower.
 ///
 /// How far apart two metrics are counts only against others of the same run: shifting or scaling changes nothing. A
 /// start so low that an epoch moves the metric by less than its noise cannot be told from one that is right.
