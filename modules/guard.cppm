@@ -49,8 +49,8 @@ struct guard_options {
   std::vector<std::string> safety = {"lr"};
 
   rollback_scope rollback = rollback_scope::full;
-  /// Observations from one copy of the training state to the next, or a tenth of all so far where those are fewer: what
-  /// a rollback may undo, for trainers that can restore.
+  /// Observations from one copy of the training state to the next, which a rollback may undo, for trainers that can
+  /// restore. Early in a run a tenth of all so far, but a quarter of this at least.
   std::size_t snapshot_every = 100;
 };
 

@@ -103,10 +103,11 @@ struct last_good {
   }
 
   // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on, and early
-  // in a run, of which a rollback would take much.
+  // in a run, of which a rollback would take much. A newer one is not always better: what harms slowly is in it
+  // already.
   inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
     bool const urgent = !known() || !proven;
-    std::size_t const usual = std::min<std::uint64_t>(snapshot_every, observed / 10);
+    std::size_t const usual = std::clamp<std::uint64_t>(observed / 10, snapshot_every / 4, snapshot_every);
     std::size_t const pause = std::max(urgent ? 0 : usual, patience + 1);
     bool const copied = restorable || (known() && has_state);
     bool const news = copied ? since_mark >= pause : urgent || !same_values(ran, values);
