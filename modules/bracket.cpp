@@ -297,8 +297,7 @@ struct bracketed {
   }
   void finish_at(double where, suggestions& inner) {
     bool const moved = where != start.where;
-    bool const settled = fell() || rose() || !can_fall();
-    now = moved ? phase::landing : settled ? phase::through : phase::proving;
+    now = moved ? phase::landing : after_landing();
     if (!moved && !skip(inner)) return;
     better = no_better = 0;
     out.values = inner.ask().values;
@@ -306,8 +305,9 @@ struct bracketed {
     out.why = reason::start;
     out.events |= event::range_test_ended;
     out.state |= training_state::drop_trial;
-    if (settled && !moved) out.state |= training_state::drop_origin;
+    if (now == phase::through) out.state |= training_state::drop_origin;
   }
+  phase after_landing() const noexcept { return fell() || rose() || !can_fall() ? phase::through : phase::proving; }
 
   // The start is kept: the inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
@@ -324,7 +324,7 @@ struct bracketed {
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += std::exchange(untold, 0.0);
     passed.relocated = true;
-    now = fell() || rose() || !can_fall() ? phase::through : phase::proving;
+    now = after_landing();
     if (now == phase::through) extra_state = training_state::drop_origin;
     pass(passed, inner);
   }

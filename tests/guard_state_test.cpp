@@ -74,7 +74,7 @@ TEST_CASE("the training state is copied rarely") {
   std::size_t marks = 0;
   for (suggestion const& s : made) marks += has(s.state, training_state::mark_candidate) ? 1 : 0;
   CHECK(marks >= 15);
-  CHECK(marks <= 50);
+  CHECK(marks <= 36);
   std::size_t late = 0;
   for (std::size_t i = 500; i < made.size(); ++i) late += has(made[i].state, training_state::mark_candidate) ? 1 : 0;
   CHECK(late <= 10);

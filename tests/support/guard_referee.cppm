@@ -33,8 +33,8 @@ class referee {
     }
     bool const goes_back = has(next.state, training_state::return_to_trial | training_state::return_to_origin);
     bool const trial_ends = goes_back || last_.why == reason::range_test;
-    bool const acts_itself = (goes_back && (next.why == reason::range_test || next.why == reason::back_off)) ||
-                             has(next.state, training_state::return_to_best);
+    bool const acts_itself =
+        (goes_back && next.why == reason::range_test) || has(next.state, training_state::return_to_best);
     bool const remedy = next.why == reason::rollback || next.why == reason::back_off;
     // A trial that led nowhere is undone: for what ran before it, it never was.
     bool const in_vain = last_.why == reason::range_test && next.why == reason::hold;
