@@ -30,6 +30,10 @@ foreach(component IN LISTS autotunenet_wanted)
   endif()
   if(NOT TARGET AutoTuneNet::${component})
     include(${CMAKE_CURRENT_LIST_DIR}/AutoTuneNet-${component}.cmake)
+    # An interface can only be imported by code of its own language standard, with or without extensions: those of the
+    # project that looks for it.
+    set_property(TARGET AutoTuneNet::${component} PROPERTY CXX_EXTENSIONS ${CMAKE_CXX_EXTENSIONS})
+    set_property(TARGET AutoTuneNet::${component} PROPERTY CXX_STANDARD ${CMAKE_CXX_STANDARD})
   endif()
   set(AutoTuneNet_${component}_FOUND TRUE)
 endforeach()

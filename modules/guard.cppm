@@ -11,7 +11,9 @@ enum class rollback_scope : std::uint8_t {
   hyperparameters,  ///< values alone: training goes on with the weights that it has
 };
 
-/// All counts are observations that reach the guard; skipped ones count for nothing.
+/// All counts are observations that reach the guard; skipped ones count for nothing. Those that are not set depend on
+/// what the first observation covers: a training step, or where that is not known, the first number; an epoch, the
+/// second, for an epoch tells more than a step does and takes longer.
 struct guard_options {
   /// Usable observations during which the start configuration is held and nothing is judged; failures act all the same.
   std::size_t warm_up = 0;
@@ -30,15 +32,17 @@ struct guard_options {
   /// Standard errors of the smoothed metric by which it may be worse by chance. The best of many averages is too good
   /// by luck alone; that is allowed for on top. 0 leaves noise out of account.
   double noise_margin = 4.0;
-  /// Metrics averaged for the regression test, 1 to 4096. From 3 on, each metric first gives way to the median of
-  /// itself and the two before it, so that a single outlier is no regression (and no record either).
-  std::size_t window = 5;
+  /// Metrics averaged for the regression test, 1 to 4096. Not set: 5, or 1. From 3 on, each metric first gives way to
+  /// the median of itself and the two before it, so that a single outlier is no regression (and no record either).
+  std::optional<std::size_t> window{};
   /// How many averages back the recent best may lie, 1 to 1048576.
   std::size_t recall = 200;
   /// Consecutive regressions before a rollback, and healthy observations before a configuration is good; at least 1.
-  std::size_t patience = 3;
-  /// Observations after a rollback during which regressions do not roll back again. Failures still act.
-  std::size_t cooldown = 10;
+  /// Not set: 3, or 2.
+  std::optional<std::size_t> patience{};
+  /// Observations after a rollback during which regressions do not roll back again. Failures still act. Not set: 10,
+  /// or 2.
+  std::optional<std::size_t> cooldown{};
 
   /// What each back-off multiplies the parameters of `safety` by, in (0, 1). Where three remedies in a row have not
   /// helped, the next are worth two, four, and then eight back-offs at once.
@@ -50,8 +54,8 @@ struct guard_options {
 
   rollback_scope rollback = rollback_scope::full;
   /// Observations from one copy of the training state to the next, which a rollback may undo, for trainers that can
-  /// restore. Early in a run a tenth of all so far, but a quarter of this at least.
-  std::size_t snapshot_every = 100;
+  /// restore. Early in a run a tenth of all so far, but a quarter of this at least. Not set: 100, or 1.
+  std::optional<std::size_t> snapshot_every{};
 };
 
 /// The stage that keeps a run whole. In order: bounds always hold; warm-up; bounded steps; a regression test with

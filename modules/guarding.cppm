@@ -29,6 +29,16 @@ namespace autotunenet {
 [[noreturn]] void refuse_applied(std::size_t given, std::size_t wanted);
 [[noreturn]] void refuse_suggested(std::size_t given, std::size_t before);
 
+/// The counts that a guard goes by.
+struct pace {
+  std::size_t window;
+  std::size_t patience;
+  std::size_t cooldown;
+  std::size_t snapshot_every;
+};
+
+pace pace_of(guard_options const& given, bool by_epochs) noexcept;
+
 /// All that a guard knows.
 struct guarding {
   explicit guarding(guard_options const& given);
@@ -38,6 +48,9 @@ struct guarding {
   void fields(archive& a);
 
  private:
+  guarding(guard_options const& given, pace const& counts);
+  void go_by_epochs(bool epochs);
+
   // Where suggestions come from, in the order of `ask`.
   void begin(suggestion const& wanted);
   void apply_remedy();
@@ -70,6 +83,7 @@ struct guarding {
 
   std::optional<bounded_step> step{};
   std::optional<safety> safe{};
+  bool by_epochs = false;
   warm_up settling;
   regression_test test;
   last_good good;
@@ -77,12 +91,24 @@ struct guarding {
   direction_check direction;
 };
 
-guarding::guarding(guard_options const& given)
+guarding::guarding(guard_options const& given) : guarding(given, pace_of(given, false)) {}
+
+guarding::guarding(guard_options const& given, pace const& counts)
     : options(given),
       settling{.observations = given.warm_up, .limit = given.warm_up_metric},
-      test({given.max_regression, given.noise_margin, given.window, given.recall}),
-      good{.patience = given.patience, .snapshot_every = given.snapshot_every},
-      care{.patience = given.patience, .cooldown = given.cooldown} {}
+      test({given.max_regression, given.noise_margin, counts.window, given.recall}),
+      good{.patience = counts.patience, .snapshot_every = counts.snapshot_every},
+      care{.patience = counts.patience, .cooldown = counts.cooldown} {}
+
+// Before anything was observed.
+void guarding::go_by_epochs(bool epochs) {
+  pace const counts = pace_of(options, epochs);
+  by_epochs = epochs;
+  test = regression_test({options.max_regression, options.noise_margin, counts.window, options.recall});
+  good.patience = care.patience = counts.patience;
+  good.snapshot_every = counts.snapshot_every;
+  care.cooldown = counts.cooldown;
+}
 
 suggestion const& guarding::ask(suggestions& inner) {
   suggestion const& wanted = inner.ask();
@@ -123,6 +149,7 @@ suggestion const& guarding::ask(suggestions& inner) {
 
 void guarding::tell(observation const& seen, suggestions& inner) {
   bool const new_here = notice_what_ran(seen.applied);
+  if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
@@ -282,6 +309,9 @@ void guarding::fields(archive& a) {
     if (values.size() != size && !(may_lack && values.empty())) archive::refuse("holds values of another search space");
   };
   a(out)(settled)(remedy)(news)(wishes);
+  bool epochs = by_epochs;
+  a(epochs);
+  if (epochs != by_epochs) go_by_epochs(epochs);
   of_this_space(ran, out.number < 2);
   of_this_space(target, !remedy);
   of_this_space(good.values, true);

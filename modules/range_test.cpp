@@ -70,7 +70,6 @@ struct range_tested {
   tied_rates rates{};
   std::size_t taken = 0;  // suggestions of the sweep
   double spent = 0.0;     // training steps that will be undone
-  double start = 0.0;
   double previous = 0.0;  // the value before the pending one: the one a metric speaks of
   std::uint64_t inner_number = 0;
 
@@ -125,7 +124,6 @@ struct range_tested {
       return;
     }
     rates.tie(out.values);
-    start = rates.value(out.values);
     out.state = training_state::mark_origin;
   }
 
@@ -179,19 +177,30 @@ struct range_tested {
   void finish(suggestions& inner) {
     undone = spent;
     should_fall = curve.fell();
-    if (!should_fall) others.end();
-    double const there = should_fall ? where_it_fell() : nearest_that_works();
-    if (should_fall || there != start) {
+    if (should_fall)
+      land_at(where_it_fell(), reason::start, event::range_test_ended, inner);
+    else if (!keep_start(inner))
+      return;
+    out.state = training_state::return_to_origin;
+    if (!to_be_proven()) out.state |= training_state::drop_origin;
+  }
+
+  // Nothing was found: the inner tuner's own value, as it is by now, moved where it does not work. False if the tuner
+  // ends instead.
+  bool keep_start(suggestions& inner) {
+    others.end();
+    if (!skip(inner)) return false;
+    out.values = inner.ask().values;
+    double const start = rates.value(out.values);
+    double const there = nearest_that_works(start);
+    if (there != start) {
       land_at(there, reason::start, event::range_test_ended, inner);
     } else {
       now = phase::through;
-      if (!skip(inner)) return;
-      out.values = inner.ask().values;
       out.why = reason::start;
       out.events = event::range_test_ended;
     }
-    out.state = training_state::return_to_origin;
-    if (!to_be_proven()) out.state |= training_state::drop_origin;
+    return true;
   }
 
   double greatest_divisor() const noexcept { return std::max(works_above, options.back_off); }
@@ -207,8 +216,7 @@ struct range_tested {
     return std::min(safe_value * raise(), curve.edge() / least_divisor());
   }
 
-  // Nothing was found: the start, moved where it does not work.
-  double nearest_that_works() const noexcept {
+  double nearest_that_works(double start) const noexcept {
     double const edge = curve.edge();
     if (edge == std::numeric_limits<double>::infinity()) return start;
     return std::clamp(start, edge / greatest_divisor(), edge / options.back_off);
@@ -216,7 +224,7 @@ struct range_tested {
 
   // The inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
-    inner.tell({.result = outcome::skipped, .steps = spent});
+    inner.tell({.result = outcome::skipped, .steps = std::exchange(spent, 0.0)});
     suggestion const* const wanted = inner.poll();
     if (wanted) inner_number = wanted->number;
     return wanted != nullptr;
@@ -428,7 +436,7 @@ struct range_tested {
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
-    a(rates)(curve)(taken)(spent)(start)(previous)(inner_number);
+    a(rates)(curve)(taken)(spent)(previous)(inner_number);
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(extra_events)(out);

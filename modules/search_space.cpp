@@ -267,6 +267,11 @@ void configuration::set(std::string_view name, double native) {
   values_[i] = native;
 }
 
+void configuration::refuse_empty() {
+  throw invalid_option(
+      "an empty configuration belongs to no search space: what is suggested needs a value for each parameter");
+}
+
 bool configuration::operator==(configuration const& other) const noexcept { return values_ == other.values_; }
 
 }  // namespace autotunenet

@@ -117,11 +117,16 @@ class configuration {
   /// not among the categories (a numeric category is given by its value, a word by its index).
   void set(std::string_view name, double native);
 
-  /// @pre !empty()
-  inline search_space const& space() const noexcept { return *space_; }
+  /// Throws `invalid_option` where there is none: an empty configuration belongs to no space.
+  inline search_space const& space() const {
+    if (!space_) refuse_empty();
+    return *space_;
+  }
   bool operator==(configuration const& other) const noexcept;
 
  private:
+  [[noreturn]] static void refuse_empty();
+
   std::optional<search_space> space_;
   std::vector<double> values_;
 };

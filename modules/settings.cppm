@@ -62,9 +62,9 @@ struct stability_settings {
   /// Without it metrics are not judged. Failures still act, and bounds, max_delta and warm-up hold.
   bool enabled = true;
   double max_regression = guard_options{}.max_regression;
-  std::size_t window = guard_options{}.window;
-  std::size_t patience = guard_options{}.patience;
-  std::size_t cooldown = guard_options{}.cooldown;
+  std::optional<std::size_t> window = guard_options{}.window;
+  std::optional<std::size_t> patience = guard_options{}.patience;
+  std::optional<std::size_t> cooldown = guard_options{}.cooldown;
   double back_off = guard_options{}.back_off;
   rollback_scope rollback = guard_options{}.rollback;
 };

@@ -158,11 +158,17 @@ constexpr std::array table{
         stability<&stability_settings::max_regression>(
             "max_regression", number, "The fraction of what was gained that may be lost before it is a regression."),
         number_limits{.least = 0.0}),
-    limited(stability<&stability_settings::window>("window", whole, "Metrics averaged for the regression test."),
-            whole_limits{.min = 1, .max = 4096}),
-    limited(stability<&stability_settings::patience>("patience", whole, "Regressions in a row before a rollback."),
-            whole_limits{.min = 1}),
-    stability<&stability_settings::cooldown>("cooldown", whole, "Observations after a rollback before the next one."),
+    else_means(
+        limited(stability<&stability_settings::window>("window", whole, "Metrics averaged for the regression test."),
+                whole_limits{.min = 1, .max = 4096}),
+        "5, or 1 where observations are of epochs"),
+    else_means(
+        limited(stability<&stability_settings::patience>("patience", whole, "Regressions in a row before a rollback."),
+                whole_limits{.min = 1}),
+        "3, or 2 where observations are of epochs"),
+    else_means(stability<&stability_settings::cooldown>("cooldown", whole,
+                                                        "Observations after a rollback before the next one."),
+               "10, or 2 where observations are of epochs"),
     limited(stability<&stability_settings::back_off>(
                 "back_off", number, "What the learning rate is multiplied by where no good configuration is known."),
             number_limits{.above = 0.0, .below = 1.0}),

@@ -150,6 +150,6 @@ TEST_CASE("the reference has every key once, with a default and a meaning") {
   auto const rows = settings_reference();
   auto const patience = std::ranges::find(rows, "patience", &setting_row::key);
   REQUIRE(patience != rows.end());
-  CHECK(patience->preset == "3");
+  CHECK(patience->preset == "3, or 2 where observations are of epochs");
   CHECK(patience->allowed == "a whole number from 1 to 1000000000");
 }

@@ -19,11 +19,18 @@ if(compiled)
   message(FATAL_ERROR "compiled interfaces were installed: ${compiled}")
 endif()
 
-list(JOIN COMPONENTS "," wanted)  # a list would fall apart on its way
-step(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -D CMAKE_PREFIX_PATH=${WORK}/prefix
-  -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}" -D WANTED=${wanted})
-step(${CMAKE_COMMAND} --build ${WORK}/build --parallel 2)
-foreach(component IN LISTS COMPONENTS)
-  step(${WORK}/build/${component}_consumer)
-  message(STATUS "${output}")
-endforeach()
+function(consume folder components)
+  list(JOIN components "," wanted)  # a list would fall apart on its way
+  step(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_FUNCTION_LIST_DIR} -B ${WORK}/${folder} -G Ninja
+    -D CMAKE_PREFIX_PATH=${WORK}/prefix -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}"
+    -D WANTED=${wanted} ${ARGN})
+  step(${CMAKE_COMMAND} --build ${WORK}/${folder} --parallel 2)
+  foreach(component IN LISTS components)
+    step(${WORK}/${folder}/${component}_consumer)
+    message(STATUS "${output}")
+  endforeach()
+endfunction()
+
+# Interfaces are compiled as their importer is: as CMake does it unasked, and in another way.
+consume(as_it_comes "${COMPONENTS}")
+consume(strict_and_newer core -D CMAKE_CXX_STANDARD=23 -D CMAKE_CXX_EXTENSIONS=OFF)

@@ -58,6 +58,7 @@ class referee {
   }
 
   void observed(std::span<double const> ran, observation const& seen) {
+    if (history_.empty()) patience_ = options_.patience.value_or(seen.covers == coverage::epoch ? 2 : 3);
     way went = way::fine;
     if (last_.why == reason::range_test)
       went = way::trial;
@@ -103,12 +104,12 @@ class referee {
     for (std::size_t i = 0; i < history_.size(); ++i) {
       if (history_[i].went != way::fine || !std::ranges::equal(history_[i].ran, values)) continue;
       std::size_t healthy = 0;
-      for (std::size_t k = i + 1; k < history_.size() && healthy < options_.patience; ++k) {
+      for (std::size_t k = i + 1; k < history_.size() && healthy < patience_; ++k) {
         if (history_[k].went == way::skipped) continue;
         if (history_[k].went != way::fine) break;
         ++healthy;
       }
-      if (healthy == options_.patience) return true;
+      if (healthy == patience_) return true;
     }
     return false;
   }
@@ -143,6 +144,7 @@ class referee {
 
   search_space space_;
   guard_options options_;
+  std::size_t patience_ = 0;
   std::vector<step> history_;
   std::vector<double> remedy_;
   suggestion last_;
