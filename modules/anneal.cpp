@@ -29,7 +29,7 @@ constexpr double judged_part = 0.04;
 
 struct annealed {
   anneal_options options;
-  plateau_detector plateau{options.plateau_window};
+  plateau_detector plateau{};
   overfitting_detector overfitting{};
   double elapsed = 0.0;
   double judged = 0.0;  // what had elapsed when validation was judged last
@@ -150,9 +150,13 @@ struct annealed {
     if (std::isfinite(seen.validation)) validate(seen);
     if (!seen.usable()) return;
     overfitting.train(seen.metric);
-    if (options.horizon == 0 && plateau.add(seen.metric)) {
+    if (options.horizon == 0 && plateau.add(seen.metric, shortest_stretch(seen.covers))) {
       plateau_multiple = std::max(plateau_multiple * options.plateau_factor, options.floor);
     }
+  }
+
+  std::size_t shortest_stretch(coverage covers) const noexcept {
+    return options.plateau_window.value_or(covers == coverage::epoch ? 5 : 100);
   }
 
   void validate(observation const& seen) noexcept {
@@ -228,7 +232,7 @@ anneal::anneal(anneal_options options, std::pmr::memory_resource* memory)
     throw invalid_option(
         std::format("anneal: overfitting_factor = {} must lie in (0, 1]", options_.overfitting_factor));
   }
-  if (options_.plateau_window < 2) throw invalid_option("anneal: plateau_window must be at least 2");
+  if (options_.plateau_window.value_or(2) < 2) throw invalid_option("anneal: plateau_window must be at least 2");
 }
 
 suggestions anneal::operator()(suggestions inner) const {

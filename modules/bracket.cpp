@@ -109,6 +109,7 @@ struct bracketed {
     rates = tied_rates(wanted.values.space(), options.parameter, "bracket");
     if (rates.none()) {
       now = phase::through;
+      extra_events = event::not_located;
       return;
     }
     rates.tie(wanted.values);
@@ -119,13 +120,7 @@ struct bracketed {
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        if (bool const coarse = seen.covers == coverage::epoch || options.always; !seen.restorable || !coarse) {
-          now = phase::through;
-          if (coarse) extra_events = event::not_located;
-          if (!shares_origin) extra_state = training_state::drop_origin;
-          return pass(seen, inner);
-        }
-        return follow(seen, inner);
+        return gone > 0.0 || can_search(seen) ? follow(seen, inner) : leave(seen, inner);
       case phase::leap:
       case phase::climb:
       case phase::down:
@@ -137,6 +132,16 @@ struct bracketed {
       case phase::through:
         return pass(seen, inner);
     }
+  }
+
+  bool coarse(observation const& seen) const noexcept { return seen.covers == coverage::epoch || options.always; }
+  bool can_search(observation const& seen) const noexcept { return seen.restorable && coarse(seen); }
+
+  void leave(observation const& seen, suggestions& inner) {
+    now = phase::through;
+    if (coarse(seen)) extra_events = event::not_located;
+    if (!shares_origin) extra_state = training_state::drop_origin;
+    pass(seen, inner);
   }
 
   void follow(observation const& seen, suggestions& inner) {

@@ -55,13 +55,15 @@ std::string_view to_string(event one) noexcept {
     case event::rebased:
       return "rebased";
     case event::only_worse:
-      return "only worse since the start: is the direction right?";
+      return "only worse";
     case event::overfitting:
       return "overfitting";
     case event::horizon_passed:
-      return "horizon passed: is the run longer than planned?";
+      return "horizon passed";
     case event::not_located:
-      return "not located: training state cannot be put back, was the model given?";
+      return "not located";
+    case event::overridden:
+      return "overridden";
   }
   return "several";
 }
@@ -90,12 +92,32 @@ std::string_view to_string(outcome result) noexcept {
   return "unknown";
 }
 
+namespace {
+
+std::string_view advice(event one) noexcept {
+  switch (one) {
+    case event::only_worse:
+      return " since the start: is the direction right?";
+    case event::horizon_passed:
+      return ": is the run longer than planned?";
+    case event::not_located:
+      return ": no parameter is the learning rate, or training state cannot be put back; was the model given?";
+    case event::overridden:
+      return ": not what is suggested runs; does a schedule set it too?";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
 std::string describe(event all) {
   std::string text;
   for (event const one : all_events) {
     if (!has(all, one)) continue;
     if (!text.empty()) text += ", ";
     text += to_string(one);
+    text += advice(one);
   }
   return text;
 }

@@ -11,6 +11,7 @@ inline constexpr std::array all_events{
     event::cooldown_ended, event::warm_up_ended, event::range_test_began, event::range_test_ended,
     event::regressed,      event::failed,        event::became_good,      event::rebased,
     event::only_worse,     event::overfitting,   event::horizon_passed,   event::not_located,
+    event::overridden,
 };
 
 /// A single event in words: "rolled back".
@@ -18,7 +19,7 @@ std::string_view to_string(event one) noexcept;
 std::string_view to_string(outcome) noexcept;
 std::string_view to_string(coverage) noexcept;
 
-/// All events in words: "rolled back, cooldown began"; empty for none.
+/// All events in words, with a question where one helps: "rolled back, cooldown began"; empty for none.
 std::string describe(event all);
 
 /// The other way round, exactly as spelled by `to_string`.

@@ -63,6 +63,7 @@ struct guarding {
 
   // What observations lead to, in the order of `tell`.
   bool notice_what_ran(std::span<double const> applied);
+  bool overridden() noexcept;
   void judge(observation const& seen, observation& inward);
   verdict settle_in(verdict now);
   void choose_remedy(bool restorable);
@@ -76,6 +77,7 @@ struct guarding {
   suggestion out{};                // the last suggestion
   std::vector<double> ran{};       // what ran last; outside the bounds if the trainer says so
   bool settled = false;            // what ran last is what was suggested last
+  std::size_t not_followed = 0;    // observations in a row in which something else ran
   std::vector<double> target{};    // of the last remedy
   std::optional<reason> remedy{};  // decided by the last observation
   event news = event::none;        // for the next suggestion
@@ -150,6 +152,7 @@ suggestion const& guarding::ask(suggestions& inner) {
 void guarding::tell(observation const& seen, suggestions& inner) {
   bool const new_here = notice_what_ran(seen.applied);
   if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
+  if (overridden()) news |= event::overridden;
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
@@ -244,6 +247,20 @@ bool guarding::notice_what_ran(std::span<double const> applied) {
   return true;
 }
 
+// Once in a run.
+bool guarding::overridden() noexcept {
+  constexpr std::size_t by_chance = 10;
+  constexpr double apart = 0.01;
+  if (settled || not_followed > by_chance) {
+    if (not_followed <= by_chance) not_followed = 0;
+    return false;
+  }
+  bool differs = false;
+  for (std::size_t i = 0; i < ran.size(); ++i) differs |= std::abs(ran[i] - out.values[i]) > apart * std::abs(ran[i]);
+  not_followed = differs ? not_followed + 1 : 0;
+  return not_followed > by_chance;
+}
+
 void guarding::judge(observation const& seen, observation& inward) {
   bool const restorable = returns_state(seen);
   if (has(out.state, training_state::mark_candidate) && out.number > 1 && !restorable) good.copy_refused();
@@ -308,7 +325,7 @@ void guarding::fields(archive& a) {
     a(values);
     if (values.size() != size && !(may_lack && values.empty())) archive::refuse("holds values of another search space");
   };
-  a(out)(settled)(remedy)(news)(wishes);
+  a(out)(settled)(not_followed)(remedy)(news)(wishes);
   bool epochs = by_epochs;
   a(epochs);
   if (epochs != by_epochs) go_by_epochs(epochs);

@@ -3,6 +3,7 @@ module;
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <format>
 #include <memory_resource>
 #include <string>
 #include <string_view>
@@ -59,6 +60,18 @@ std::vector<real const*> meant_by(std::string const& name, search_space const& s
   return found;
 }
 
+/// Whether the space has what is called the learning rate. It may well have none, but not one of another name.
+bool has_learning_rate(std::string const& name, search_space const& space) {
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    names.push_back(name_of(space[i]));
+    if (means(name, names.back())) return true;
+  }
+  if (name == tuning_settings{}.learning_rate) return false;
+  throw invalid_option(
+      std::format("[tuning] learning_rate: \"{}\" is not among the parameters{}", name, did_you_mean(name, names)));
+}
+
 /// The stages between what is observed and what a tuner is told.
 suggestions summarised(suggestions made, settings const& given, std::vector<real const*> const& rates,
                        std::size_t horizon, std::pmr::memory_resource* memory) {
@@ -97,11 +110,12 @@ suggestions build(settings const& given, configuration start, std::vector<earlie
                   std::pmr::memory_resource* memory) {
   search_space const space = start.space();
   tuning_settings const& t = given.tuning;
+  bool const none = !has_learning_rate(t.learning_rate, space);
   auto const rates = meant_by(t.learning_rate, space);
   suggestions made = make_tuner(given, space, std::move(start), std::move(earlier), memory);
   made = summarised(std::move(made), given, rates, t.horizon, memory);
   bool const positive = std::ranges::all_of(rates, [](real const* rate) { return rate->max > 0.0; });
-  if (t.range_test && positive && !rates.empty()) made = located(std::move(made), t, memory);
+  if (t.range_test && positive && (none || !rates.empty())) made = located(std::move(made), t, memory);
   made = std::move(made) | guard(guard_from(given), memory);
   if (t.direction == goal::maximize) made = std::move(made) | maximize(memory);
   return made;

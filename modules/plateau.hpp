@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 
 #include "sample_mean.hpp"
@@ -9,20 +8,18 @@ namespace autotunenet {
 
 /// Tells when a noisy metric that should fall has stopped falling.
 ///
-/// The run is cut into stretches that grow with its length, and each stretch is compared with the one before it: a
-/// plateau is two means that differ by less than their standard error. Constant memory; shifting or scaling the metric
-/// changes nothing.
+/// The run is cut into stretches of a third of its length so far, and each is compared with the one before it: a
+/// plateau is a mean that is no better. Shorter ones would find noise where progress is slow, and lowering the rate
+/// makes it slower still. Constant memory; shifting or scaling the metric changes nothing.
 class plateau_detector {
  public:
-  explicit plateau_detector(std::size_t shortest) : shortest_(shortest) {}
-
   /// Takes one metric; returns whether a plateau showed with it. @pre the metric is finite
-  bool add(double metric) noexcept {
+  /// @param shortest metrics in a stretch, at least
+  bool add(double metric, std::size_t shortest) noexcept {
     ++seen_;
     current_.add(metric);
-    if (current_.count() < static_cast<double>(std::max(shortest_, seen_ / growth))) return false;
-    double const error = std::hypot(previous_.error(), current_.error());
-    bool const flat = previous_.count() > 0.0 && previous_.mean() - current_.mean() < error;
+    if (current_.count() < static_cast<double>(std::max(shortest, seen_ / growth))) return false;
+    bool const flat = previous_.count() > 0.0 && current_.mean() >= previous_.mean();
     previous_ = current_;
     current_ = {};
     return flat;
@@ -37,9 +34,8 @@ class plateau_detector {
   }
 
  private:
-  static constexpr std::size_t growth = 20;
+  static constexpr std::size_t growth = 3;
 
-  std::size_t shortest_;
   std::size_t seen_ = 0;
   sample_mean previous_;
   sample_mean current_;

@@ -68,9 +68,10 @@ struct range_tested {
   range_curve curve{steps};
   phase now = phase::first;
   tied_rates rates{};
-  std::size_t taken = 0;  // suggestions of the sweep
-  double spent = 0.0;     // training steps that will be undone
-  double previous = 0.0;  // the value before the pending one: the one a metric speaks of
+  std::size_t taken = 0;         // suggestions of the sweep
+  std::size_t not_followed = 0;  // of those the last ones that did not run
+  double spent = 0.0;            // training steps that will be undone
+  double previous = 0.0;         // the value before the pending one: the one a metric speaks of
   std::uint64_t inner_number = 0;
 
   bool should_fall = false;  // as the sweep did: it fell, and nothing has been harmed since
@@ -121,6 +122,7 @@ struct range_tested {
     rates = tied_rates(wanted.values.space(), options.parameter, "range_test");
     if (rates.none()) {
       now = phase::through;
+      extra_events = event::not_located;
       return;
     }
     rates.tie(out.values);
@@ -161,8 +163,19 @@ struct range_tested {
     rates.set(out.values, value(taken++));
   }
 
+  // Something else sets the value too, as a schedule of the training loop's own: metrics say nothing of the sweep's.
+  bool overridden(observation const& seen) noexcept {
+    constexpr std::size_t by_chance = 2;
+    constexpr double apart = 1.01;
+    double const wanted = rates.value(out.values);
+    double const ran = seen.applied.empty() ? wanted : rates.value(seen.applied);
+    not_followed = ran > apart * wanted || wanted > apart * ran ? not_followed + 1 : 0;
+    return not_followed > by_chance;
+  }
+
   void follow(observation const& seen, suggestions& inner) {
     spent += seen.steps;
+    if (overridden(seen)) return finish(inner);
     out.events = event::none;
     out.state = training_state::keep;
     if (seen.bad())
@@ -176,23 +189,24 @@ struct range_tested {
 
   void finish(suggestions& inner) {
     undone = spent;
-    should_fall = curve.fell();
+    bool const followed = not_followed == 0;
+    should_fall = followed && curve.fell();
     if (should_fall)
       land_at(where_it_fell(), reason::start, event::range_test_ended, inner);
-    else if (!keep_start(inner))
+    else if (!keep_start(followed, inner))
       return;
     out.state = training_state::return_to_origin;
     if (!to_be_proven()) out.state |= training_state::drop_origin;
   }
 
-  // Nothing was found: the inner tuner's own value, as it is by now, moved where it does not work. False if the tuner
-  // ends instead.
-  bool keep_start(suggestions& inner) {
+  // Nothing was found: the inner tuner's own value, as it is by now, moved where it does not work if that is known.
+  // False if the tuner ends instead.
+  bool keep_start(bool known, suggestions& inner) {
     others.end();
     if (!skip(inner)) return false;
     out.values = inner.ask().values;
     double const start = rates.value(out.values);
-    double const there = nearest_that_works(start);
+    double const there = known ? nearest_that_works(start) : start;
     if (there != start) {
       land_at(there, reason::start, event::range_test_ended, inner);
     } else {
@@ -436,7 +450,7 @@ struct range_tested {
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
-    a(rates)(curve)(taken)(spent)(previous)(inner_number);
+    a(rates)(curve)(taken)(not_followed)(spent)(previous)(inner_number);
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(extra_events)(out);

@@ -52,6 +52,7 @@ using std::span;
 using std::string;
 using std::string_view;
 using std::uint16_t;
+using std::uint32_t;
 using std::uint64_t;
 using std::uint8_t;
 using std::unique_ptr;

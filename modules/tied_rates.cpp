@@ -3,6 +3,7 @@ module;
 #include <cstddef>
 #include <format>
 #include <limits>
+#include <span>
 #include <string_view>
 #include <variant>
 
@@ -38,7 +39,8 @@ void tied_rates::tie(configuration const& values) {
   for (rate& one : rates_) one.ratio = std::max(values[one.index], one.lowest) / value(values);
 }
 
-double tied_rates::value(configuration const& values) const noexcept {
+double tied_rates::value(configuration const& values) const noexcept { return value(values.values()); }
+double tied_rates::value(std::span<double const> values) const noexcept {
   return std::max(values[rates_.front().index], rates_.front().lowest);
 }
 

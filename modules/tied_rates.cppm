@@ -1,6 +1,7 @@
 module;
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,8 @@ class tied_rates {
 
   /// The first one's value, above 0. @pre not none
   double value(configuration const& values) const noexcept;
+  /// The same of native values. @pre as many as the space has
+  double value(std::span<double const> values) const noexcept;
   /// From the first one's lowest (0) to its highest value (1), by equal ratios, whatever its scale: where it reaches
   /// down to 0, from a hundred millionth of the highest on. @pre not none
   double at(double unit) const noexcept;

@@ -22,7 +22,7 @@ enum class reason : std::uint8_t {
 std::string_view to_string(reason) noexcept;
 
 /// What happened on the way to a suggestion; several may hold at once.
-enum class event : std::uint16_t {
+enum class event : std::uint32_t {
   none = 0,
   clamped = 1 << 0,      ///< the guard shortened the tuner's step
   rolled_back = 1 << 1,  ///< the guard took a change back
@@ -41,16 +41,19 @@ enum class event : std::uint16_t {
   /// The validation metric turned up while training went on falling: the rate is lowered, or training goes back.
   overfitting = 1 << 13,
   horizon_passed = 1 << 14,  ///< the run goes on after its horizon, with the least that annealing comes to
-  not_located = 1 << 15,     ///< the trainer cannot put its state back: no trials looked for the learning rate
+  /// No trials look for the learning rate: the trainer cannot put its state back, or no parameter has that name.
+  not_located = 1 << 15,
+  /// For many observations in a row others than the suggested values ran: something else sets them too.
+  overridden = 1 << 16,
 };
 
 constexpr event operator|(event a, event b) noexcept {
-  return static_cast<event>(static_cast<std::uint16_t>(a) | static_cast<std::uint16_t>(b));
+  return static_cast<event>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
 constexpr event& operator|=(event& a, event b) noexcept { return a = a | b; }
 /// Whether `all` holds any of `some`.
 constexpr bool has(event all, event some) noexcept {
-  return (static_cast<std::uint16_t>(all) & static_cast<std::uint16_t>(some)) != 0;
+  return (static_cast<std::uint32_t>(all) & static_cast<std::uint32_t>(some)) != 0;
 }
 
 /// What the trainer should do with its own state (weights, buffers, optimizer, random engines) before it applies a

@@ -213,11 +213,32 @@ TEST_CASE("without a horizon the rate holds while the metric falls, and halves a
     level -= 0.05;
   }
   CHECK(tuner.ask().values["lr"] == 0.1);
-  for (int t = 0; t < 500; ++t) {
+  for (int t = 0; t < 2000; ++t) {
     tuner.ask();
     tuner.tell(level + noise());
   }
   CHECK(tuner.ask().values["lr"] < 0.06);
+}
+
+TEST_CASE("progress that is slow beside the noise is no plateau, and a metric that never moves is one") {
+  std::mt19937_64 engine(3);
+  std::normal_distribution<double> noise;
+  auto slow = constant(space().at({{"lr", 0.1}})) | anneal();
+  auto still = constant(space().at({{"lr", 0.1}})) | anneal();
+  auto still_epochs = constant(space().at({{"lr", 0.1}})) | anneal();
+  for (int t = 0; t < 20000; ++t) {
+    slow.ask();
+    slow.tell(-0.001 * t + noise(engine));
+    still.ask();
+    still.tell(0.25);
+  }
+  for (int epoch = 0; epoch < 50; ++epoch) {
+    still_epochs.ask();
+    still_epochs.tell({.metric = 0.25, .covers = coverage::epoch});
+  }
+  CHECK(slow.ask().values["lr"] > 0.02);
+  CHECK(still.ask().values["lr"] < 1e-3);
+  CHECK(still_epochs.ask().values["lr"] < 0.05);
 }
 
 TEST_CASE("the shape is lowered where validation turns up while training goes on falling") {

@@ -252,6 +252,17 @@ TEST_CASE("a long run holds each value for more than an epoch, and an unknown ho
   CHECK(training.now.loss() < 0.15 * noisy_quadratic(5).loss());
 }
 
+TEST_CASE("a copy that was left out while the first value runs does not end a search") {
+  auto tuner = following(space().at({{"lr", 1e-4}})) | bracket({.horizon = 200});
+  event events = event::none;
+  for (int epoch = 0; epoch < 20; ++epoch) {
+    events |= tuner.ask().events;
+    tuner.tell({.metric = 1.0 - 0.01 * epoch, .restorable = epoch != 1, .covers = coverage::epoch});
+  }
+  CHECK(has(events, event::range_test_began));
+  CHECK_FALSE(has(events, event::not_located));
+}
+
 TEST_CASE("a run that cannot afford a search goes without") {
   auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 4});
   for (int epoch = 0; epoch < 4; ++epoch) {

@@ -1,10 +1,9 @@
+#include <bit>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
-#include <type_traits>
 
 import autotunenet;
 
@@ -19,7 +18,7 @@ TEST_CASE("every event has a name of its own that reads back") {
     bits |= bit;
     CHECK(event_named(to_string(one)) == one);
   }
-  CHECK(bits == std::numeric_limits<std::underlying_type_t<event>>::max());  // none is left out, and no more fit in
+  CHECK(std::has_single_bit(bits + 1));  // none is left out
   CHECK(to_string(event::clamped | event::not_located) == "several");
   CHECK_FALSE(event_named("rolled_back"));
   CHECK_FALSE(event_named(""));

@@ -84,6 +84,36 @@ TEST_CASE("patience counts regressions in a row") {
   CHECK(count(made, event::rolled_back) == 0);
 }
 
+TEST_CASE("an epoch that lost what was gained counts at once, and two of them are enough") {
+  auto const told = [](coverage covers, std::size_t lost) {
+    auto tuner = climbing() | guard();
+    std::vector<double> metrics = times(20, 1.0);
+    for (std::size_t i = 0; i < metrics.size(); ++i) metrics[i] = 10.0 - 0.4 * static_cast<double>(i);
+    metrics = metrics + times(lost, 9.0);
+    event events = event::none;
+    for (double const metric : metrics) {
+      tuner.ask();
+      tuner.tell({.metric = metric, .restorable = true, .covers = covers});
+      events |= tuner.ask().events;
+    }
+    return events;
+  };
+  CHECK_FALSE(has(told(coverage::epoch, 1), event::rolled_back));
+  CHECK(has(told(coverage::epoch, 2), event::rolled_back));
+  CHECK_FALSE(has(told(coverage::step, 4), event::rolled_back));
+  CHECK(has(told(coverage::step, 20), event::rolled_back));
+}
+
+TEST_CASE("a guard of epochs has a good state after each third of them to go back to") {
+  auto tuner = steady(start()) | guard();
+  int marks = 0;
+  for (int epoch = 0; epoch < 30; ++epoch) {
+    marks += has(tuner.ask().state, training_state::mark_candidate) ? 1 : 0;
+    tuner.tell({.metric = 10.0 - 0.1 * epoch, .restorable = true, .covers = coverage::epoch});
+  }
+  CHECK(marks >= 9);
+}
+
 TEST_CASE("a failing stretch is told to the tuner as failed, and the steps after the rollback are told too") {
   support::log told;
   auto tuner = climbing(&told) | guard(strict());

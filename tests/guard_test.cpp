@@ -273,3 +273,34 @@ TEST_CASE("an empty configuration is refused by the guard") {
   auto tuner = steady({}) | guard();
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
+
+TEST_CASE("an empty configuration is refused by every stage that needs its space") {
+  CHECK_THROWS_AS((steady({}) | anneal()).ask(), invalid_option);
+  CHECK_THROWS_AS((steady({}) | branch_test({.horizon = 5000})).ask(), invalid_option);
+  CHECK_THROWS_AS((steady({}) | range_test()).ask(), invalid_option);
+  CHECK_THROWS_AS((steady({}) | bracket()).ask(), invalid_option);
+}
+
+TEST_CASE("what something else sets in place of the suggested values is noticed, once") {
+  auto tuner = climbing() | guard();
+  configuration other = start();
+  int noticed = 0;
+  for (int step = 0; step < 100; ++step) {
+    noticed += has(tuner.ask().events, event::overridden) ? 1 : 0;
+    other.assign(0, step % 20 < 5 ? tuner.ask().values[0] : 1e-4 * (1.0 + step));
+    tuner.tell({.metric = 1.0, .applied = other.values()});
+    if (step == 10) CHECK(noticed == 0);
+  }
+  CHECK(noticed == 1);
+}
+
+TEST_CASE("a step that is hardly another, or a single one of the user's own, is no override") {
+  auto tuner = climbing() | guard();
+  configuration other = start();
+  for (int step = 0; step < 100; ++step) {
+    CHECK_FALSE(has(tuner.ask().events, event::overridden));
+    other.assign(tuner.ask().values.values());
+    other.assign(0, other[0] * (step % 8 == 0 ? 3.0 : 1.001));
+    tuner.tell({.metric = 1.0, .applied = other.values()});
+  }
+}

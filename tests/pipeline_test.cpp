@@ -208,6 +208,20 @@ TEST_CASE("a start stands for the parameters, or belongs to them") {
   CHECK_THROWS_AS(make_pipeline(wrong), invalid_option);
 }
 
+TEST_CASE("a learning rate of a name that no parameter has is an error, and a space without one says so") {
+  search_space const space{real{"lr", 1e-4, 1.0, scale::log}};
+  CHECK_THROWS_MATCHES(make_pipeline({.parameters = space, .tuning = {.learning_rate = "lrr"}}), invalid_option,
+                       Message("[tuning] learning_rate: \"lrr\" is not among the parameters; did you mean \"lr\"?"));
+  search_space const other{real{"eta", 1e-4, 1.0, scale::log}};
+  CHECK(has(make_pipeline({.parameters = other}).ask().events, event::not_located));
+  CHECK_FALSE(
+      has(make_pipeline({.parameters = other, .tuning = {.learning_rate = "eta"}}).ask().events, event::not_located));
+  CHECK_FALSE(
+      has(make_pipeline({.parameters = other, .tuning = {.range_test = false}}).ask().events, event::not_located));
+  search_space const of_choices{categorical{"lr", {0.1, 0.01}}};
+  CHECK(make_pipeline({.parameters = of_choices}).ask().number == 1);
+}
+
 TEST_CASE("all frames come from the memory that is given") {
   std::vector<std::byte> storage(1 << 16);
   std::pmr::monotonic_buffer_resource memory(storage.data(), storage.size(), std::pmr::null_memory_resource());

@@ -372,6 +372,36 @@ TEST_CASE("where nothing makes the metric fall, the start is kept") {
   }
 }
 
+TEST_CASE("a start that breaks training is moved too where an annealing stage inside would rise to it") {
+  for (double const start : {1e-3, 5.0, 8.0, 10.0}) {
+    auto tuner = following(space().at({{"lr", start}})) | anneal({.horizon = 4000, .rise = 0.02}) |
+                 range_test({.horizon = 4000});
+    double landed = 0.0;
+    for (int step = 0; step < 400; ++step) {
+      suggestion const& s = tuner.ask();
+      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+      double const loss = s.why == reason::range_test && s.values["lr"] > 1.0 ? 1e3 : 1.0 + 1e-3 * (step % 3);
+      tuner.tell({.metric = loss, .restorable = true});
+    }
+    CAPTURE(start, landed);
+    CHECK(landed > 0.05);
+    CHECK(landed < 1.0);
+  }
+}
+
+TEST_CASE("a sweep ends where something else sets the value, and leaves it alone from there") {
+  auto tuner = following(space().at({{"lr", 0.01}})) | range_test({.horizon = 4000});
+  std::size_t swept = 0;
+  noisy_quadratic training(3);
+  for (int step = 0; step < 1000; ++step) {
+    configuration applied = tuner.ask().values;
+    swept += tuner.ask().why == reason::range_test ? 1 : 0;
+    applied.assign(0, 1e-3 * (1.0 + 0.01 * step));
+    tuner.tell({.metric = training.step(applied[0]), .applied = applied.values(), .restorable = true});
+  }
+  CHECK(swept <= 4);
+}
+
 TEST_CASE("one step of a metric that moves by steps is no divergence") {
   constexpr double grain = 1.0 / 500.0;  // the error rate of 500 examples, which half of it is at first
   for (std::size_t const horizon : {0U, 200U, 1000U}) {
