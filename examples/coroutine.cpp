@@ -15,31 +15,16 @@ using namespace autotunenet;
 
 namespace {
 
-// Copies of the training state that the pipeline asks for; in the order in which the requests are carried out.
-struct copies {
-  noisy_quadratic trial, candidate, good, origin;
-
-  void carry_out(training_state asked, noisy_quadratic& network) {
-    if (has(asked, training_state::return_to_trial)) network = trial;
-    if (has(asked, training_state::return_to_good)) network = good;
-    if (has(asked, training_state::promote)) good = candidate;
-    if (has(asked, training_state::mark_candidate)) candidate = network;
-    if (has(asked, training_state::mark_trial)) trial = network;
-    if (has(asked, training_state::mark_origin)) origin = network;
-    if (has(asked, training_state::return_to_origin)) network = origin;
-  }
-};
-
 task<double> train(suggestions tuning, int steps) {
   noisy_quadratic network(7);
-  copies kept{network, network, network, network};
+  state_copies<noisy_quadratic> kept;
   double loss = 0.0;
   suggestion const* now = co_await tuning.next();
   for (int step = 1; now && step <= steps; ++step) {
     kept.carry_out(now->state, network);
     loss = network.step(now->values["lr"]);
     if (step % 100 == 0) std::printf("step %4d  loss %8.4f  lr %.2e\n", step, loss, now->values["lr"]);
-    now = co_await tuning.next({.metric = loss, .restorable = true});
+    now = co_await tuning.next({.metric = loss, .restorable = true, .covers = coverage::step});
   }
   co_return loss;
 }

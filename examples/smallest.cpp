@@ -13,9 +13,9 @@ int main() {
   torch::optim::Adam optimizer(model->parameters(), 1e-5);  // far too low
 
   constexpr int steps = 2000;
-  search_space space{real{"lr", 1e-6, 1.0, scale::log}};
-  settings const chosen{.tuning = {.seed = 1, .horizon = steps}};
-  torch_tuner tuner(optimizer, make_pipeline(chosen, current_values(optimizer, space)), {.model = model.get()});
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1.0, scale::log}},
+                        .tuning = {.objective = hook::step, .seed = 1, .horizon = steps}};
+  torch_tuner tuner = tune(optimizer, chosen, {.model = model.get()});
 
   for (int step = 1; step <= steps; ++step) {
     auto batch = torch::randint(4096, {64});

@@ -25,6 +25,7 @@ export import :settings_file;
 export import :smoothing;
 export import :spelling;
 export import :stage;
+export import :state_copies;
 export import :tpe;
 export import :trial;
 export import :watch;

@@ -68,6 +68,7 @@ using std::memcpy;
 using std::min;
 using std::move;
 
+using std::copyable;
 using std::derived_from;
 using std::endian;
 using std::integral;

@@ -1,0 +1,56 @@
+export module autotunenet:state_copies;
+
+import autotunenet.standard;
+import :trial;
+
+export namespace autotunenet {
+
+/// The copies of its own state that a trainer is asked for, for engines whose state can be copied by assignment: with
+/// them its observations may say `restorable`, and learning rates can be tried out and rollbacks undo harm.
+///
+///     state_copies<network> kept;
+///     for (...) {
+///       suggestion const& now = tuning.ask();
+///       kept.carry_out(now.state, net);  // before the values are applied
+///       ...
+///       tuning.tell({.metric = loss, .restorable = true, .covers = coverage::step});
+///     }
+///
+/// `State` is all that training changes: weights, buffers, what the optimizer remembers, random engines. Five copies
+/// are held at most, three once the learning rate was found; a copy is assigned to, so its storage is used again.
+template <std::copyable State>
+class state_copies {
+ public:
+  /// In the order of declaration of `training_state`. Gives the return that was carried out last, `keep` for none: what
+  /// else follows the state, as a data loader does, has to go back too. A return that nothing was saved for changes
+  /// nothing. Throws what copying throws.
+  training_state carry_out(training_state what, State& now) {
+    training_state returned = training_state::keep;
+    auto const put_back = [&](training_state asked, std::optional<State> const& from) {
+      if (!has(what, asked) || !from) return;
+      now = *from;
+      returned = asked;
+    };
+    auto const mark = [&](training_state asked, std::optional<State>& to) {
+      if (has(what, asked)) to = now;
+    };
+    mark(training_state::mark_best, best_);
+    put_back(training_state::return_to_best, best_);
+    put_back(training_state::return_to_trial, trial_);
+    // Before the first promotion the candidate is all there is: the state that training began with.
+    put_back(training_state::return_to_good, good_ ? good_ : candidate_);
+    if (has(what, training_state::promote) && candidate_) good_.swap(candidate_);
+    mark(training_state::mark_candidate, candidate_);
+    mark(training_state::mark_trial, trial_);
+    if (has(what, training_state::drop_trial)) trial_.reset();
+    mark(training_state::mark_origin, origin_);
+    put_back(training_state::return_to_origin, origin_);
+    if (has(what, training_state::drop_origin)) origin_.reset();
+    return returned;
+  }
+
+ private:
+  std::optional<State> best_, trial_, good_, candidate_, origin_;
+};
+
+}  // namespace autotunenet
