@@ -164,7 +164,7 @@ class bayesian_tuner {
         credit_.baseline(then.metric, then.noise);
       } else if (seen.usable()) {
         set_step();
-        detail::improvement::reward const reward = credit_.of(then.metric, then.noise, std::max(then.steps, 1.0));
+        detail::improvement::reward const reward = credit_.of(then.metric, then.noise, std::max(1.0, then.steps));
         if (kept) learn({.value = reward.value, .noise = reward.noise, .step = step_, .metrics = 2});
       }
       before_ = applied_;
