@@ -9,6 +9,8 @@ namespace autotunenet {
 /// turns up. Shifting or scaling the metric changes nothing.
 class branch_curve {
  public:
+  static constexpr double least = 0x1p-4, most = 0x1p4;  // multiples
+
   /// @param start the metric at the start of the run
   /// @param tolerance how far above the best a branch may end, as a part of what the best has gained since the start
   branch_curve(double start, double tolerance) : start_(start), tolerance_(tolerance) {}

@@ -13,10 +13,6 @@ import :guarding;
 
 namespace autotunenet {
 
-void refuse_applied(std::size_t given, std::size_t wanted) {
-  throw invalid_option(
-      std::format("observation.applied holds {} values; the search space has {} parameters", given, wanted));
-}
 void refuse_suggested(std::size_t given, std::size_t before) {
   throw invalid_option(
       std::format("guard: the tuner suggested {} values after {}; the search space must stay the same", given, before));
