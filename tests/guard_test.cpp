@@ -252,6 +252,7 @@ TEST_CASE("a guard's options that cannot be are refused by name, value and range
   CHECK_THROWS_AS(guard({.max_delta = infinity}), invalid_option);
   CHECK_THROWS_AS(guard({.max_delta = quiet_nan}), invalid_option);
   CHECK_THROWS_AS(guard({.max_regression = -0.1}), invalid_option);
+  CHECK_THROWS_AS(guard({.max_regression = quiet_nan}), invalid_option);
   CHECK_THROWS_AS(guard({.noise_margin = quiet_nan}), invalid_option);
   CHECK_THROWS_AS(guard({.window = 0}), invalid_option);
   CHECK_THROWS_AS(guard({.recall = 0}), invalid_option);
@@ -272,4 +273,17 @@ TEST_CASE("applied values that do not fit the space are a clear error") {
 TEST_CASE("an empty configuration is refused by the guard") {
   auto tuner = steady({}) | guard();
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
+}
+
+TEST_CASE("where metrics are not judged, nothing is a regression") {
+  settings const unjudged{.stability = {.enabled = false, .window = 1, .patience = 1, .cooldown = 0}};
+  guard_options without_noise = guard_from(unjudged);
+  without_noise.noise_margin = 0.0;
+  for (guard_options const& options : {guard_from(unjudged), without_noise}) {
+    auto tuner = climbing() | guard(options);
+    // Constant, so that nothing was gained and there is no noise; a failure interrupts what is compared.
+    auto const made = run(tuner, times(10, 1.0) + times(1, quiet_nan) + times(10, 5.0) + times(10, 1e300));
+    CHECK(count(made, event::regressed) == 0);
+    CHECK(count(made, event::backed_off | event::rolled_back) == 1);
+  }
 }
