@@ -419,7 +419,7 @@ TEST_CASE("hostile journals are refused within bounds") {
   CHECK(terminal.find('\x1b') == std::string::npos);
   CHECK(terminal.find('\x9b') == std::string::npos);
   std::string const name = refusal(replaced(header, "\"name\":\"lr\"", "\"name\":\"\\u001b\\u009b\"") + step);
-  CHECK(name == ":2: \"suggested\" has no \"??\"");
+  CHECK(name == ":2: \"suggested\" has no \"\\u001B\\u009B\"");
   CHECK_THROWS_AS(read_journal("/dev/zero"), journal_error);
   CHECK_THROWS_AS(read_journal("/"), journal_error);
 }
