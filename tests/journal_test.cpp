@@ -486,3 +486,12 @@ TEST_CASE("observers see the same in the given order") {
   CHECK(first.lines() == 3);
   CHECK(second.lines() == 3);
 }
+
+TEST_CASE("a horizon that is no whole number is not known") {
+  for (auto const* text : {"1e3", "400 steps", "-1", "", "99999999999999999999999"}) {
+    journal_contents const read{
+        .header = {.space = search_space{real{"lr", 0.1, 1.0}}, .metadata = {{"horizon", text}}}};
+    INFO(text);
+    CHECK(earlier_run_from(read).horizon == 0);
+  }
+}
