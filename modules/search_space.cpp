@@ -238,6 +238,7 @@ category const& configuration::chosen(std::string_view name) const {
 
 std::string configuration::text(std::size_t i) const {
   auto const* kind = std::get_if<categorical>(&(*space_)[i]);
+  if (std::holds_alternative<integer>((*space_)[i])) return std::format("{:.0f}", values_[i]);
   if (!kind) return std::format("{:.4g}", values_[i]);
   return std::visit(
       overloaded{[](double number) { return std::format("{}", number); }, [](std::string const& word) { return word; }},
@@ -257,7 +258,8 @@ void configuration::set(std::string_view name, double native) {
     if (known != kind->choices.end())
       native = static_cast<double>(known - kind->choices.begin());
     else if (std::ranges::any_of(kind->choices, [](category const& c) { return std::holds_alternative<double>(c); }))
-      throw invalid_option(std::format("parameter \"{}\": {} is not among its choices", name, native));
+      throw invalid_option(
+          std::format("parameter \"{}\": {} is not among its choices; words are set as words", name, native));
   }
   if (!space_->contains(i, native)) {
     throw invalid_option(std::format("parameter \"{}\": {} is not allowed; it lies between {} and {}{}", name, native,
@@ -265,6 +267,22 @@ void configuration::set(std::string_view name, double native) {
                                      space_->count(i) > 0.0 ? ", whole" : ""));
   }
   values_[i] = native;
+}
+
+void configuration::set(std::string_view name, std::string_view word) {
+  if (empty()) throw invalid_option(std::format("an empty configuration has no parameter \"{}\"", name));
+  std::size_t const i = space_->index(name);
+  auto const* kind = std::get_if<categorical>(&(*space_)[i]);
+  if (!kind) throw invalid_option(std::format("parameter \"{}\" is not categorical: set it by a number", name));
+  std::vector<std::string_view> words;
+  for (std::size_t k = 0; k < kind->choices.size(); ++k) {
+    auto const* const known = std::get_if<std::string>(&kind->choices[k]);
+    if (!known) continue;
+    if (*known == word) return assign(i, static_cast<double>(k));
+    words.push_back(*known);
+  }
+  throw invalid_option(std::format("parameter \"{}\": \"{}\" is not among its choices{}", name, word,
+                                   words.empty() ? ", which are numbers" : did_you_mean(word, words)));
 }
 
 void configuration::refuse_empty() {
