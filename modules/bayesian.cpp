@@ -210,7 +210,7 @@ class bayesian_tuner {
              .chained = chained_,
              .shared_noise = reward.shared});
       chained_ = true;
-      if (std::isfinite(reward.shared)) shared_noise_ += 0.1 * (reward.shared - shared_noise_);
+      shared_noise_ += 0.1 * (reward.shared - shared_noise_);
     } else {
       credit_.baseline(seen.metric, seen.noise);
       chained_ = false;

@@ -380,6 +380,18 @@ TEST_CASE("nothing that is not finite gets into a surrogate") {
   CHECK(save(process) == before);
 }
 
+TEST_CASE("values too large to reckon with leave the hyperparameters as they are") {
+  gaussian_process process = plain();
+  for (std::size_t i = 0; i < inputs.size(); ++i) process.append(inputs[i], 0.0, {.value = 1e200 * targets[i]});
+  process.learn(0.1, 3);
+  CHECK(process.parameters().signal == near(1.3));
+  CHECK(process.parameters().noise == near(0.3));
+  process.values(targets);
+  process.learn(0.1, 3);
+  CHECK(process.parameters().signal != near(1.3));
+  CHECK(std::isfinite(process.predict(queries[0]).mean));
+}
+
 TEST_CASE("what is saved of a surrogate follows from what it was told alone") {
   auto const saved = [] {
     gaussian_process made = plain(64);
