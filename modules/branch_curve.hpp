@@ -9,7 +9,8 @@ namespace autotunenet {
 /// turns up. Shifting or scaling the metric changes nothing.
 class branch_curve {
  public:
-  static constexpr double least = 0x1p-4, most = 0x1p4;  // multiples
+  /// Between which multiples lie.
+  static constexpr double least = 0x1p-4, most = 0x1p4;
 
   /// @param start the metric at the start of the run
   /// @param tolerance how far above the best a branch may end, as a part of what the best has gained since the start
@@ -29,7 +30,7 @@ class branch_curve {
   }
 
  private:
-  static constexpr int lowest = -4;  // 2^-4 to 2^4
+  static constexpr int lowest = -4;  // the exponents of least and most
   static constexpr int highest = 4;
   static constexpr std::size_t size = highest - lowest + 1;
   struct branch {

@@ -84,11 +84,11 @@ class tpe_tuner {
   void fields(archive& a) {
     a.section("tpe");
     a(sequence_)(random_)(reach_)(next_)(seen_);
-    a.same_size(points_);
-    for (double& point : points_) a.between(point, 0.0, 1.0);
-    // NaN has no place in an order; what failed is infinite.
-    for (double& metric : metrics_)
-      a.between(metric, std::numeric_limits<double>::lowest(), std::numeric_limits<double>::infinity());
+    a.same_size(points_).same_size(metrics_);
+    // NaN has no place in an order.
+    bool const ordered = std::ranges::none_of(metrics_, [](double metric) { return std::isnan(metric); });
+    bool const inside = std::ranges::all_of(points_, [](double unit) { return unit >= 0.0 && unit <= 1.0; });
+    if (!ordered || !inside) archive::refuse("holds points or metrics outside their bounds");
   }
 
  private:

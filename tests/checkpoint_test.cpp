@@ -251,6 +251,11 @@ TEST_CASE("NaN among values that are put in order is refused") {
   check(told(bayesian(space), {marked, 0.0}));
   check(told(bayesian(space, {.from = learned::level}), {marked, 1.0}));
   check(told(tpe(space), {marked, 1.0}));
+  suggestions points = told(tpe(space), {3.0, 2.0});
+  std::vector<std::byte> bytes = save(points);
+  std::size_t const metrics = 8 + 8 * tpe_options{}.window;  // behind the points, up to the end
+  put(bytes, bytes.size() - metrics - sizeof(double), not_a_number);
+  refused(points, bytes, "bounds");
 }
 
 TEST_CASE("counts that no run comes to are refused") {
