@@ -33,6 +33,8 @@ std::string shown(category const& choice) {
                     choice);
 }
 
+bool holds_word(category const& choice) { return std::holds_alternative<std::string>(choice); }
+
 }  // namespace
 
 std::string const& name_of(parameter const& p) noexcept {
@@ -238,7 +240,7 @@ category const& configuration::chosen(std::string_view name) const {
 
 std::string configuration::text(std::size_t i) const {
   auto const* kind = std::get_if<categorical>(&(*space_)[i]);
-  if (std::holds_alternative<integer>((*space_)[i])) return std::format("{:.0f}", values_[i]);
+  if (std::holds_alternative<integer>((*space_)[i])) return std::format("{}", static_cast<std::int64_t>(values_[i]));
   if (!kind) return std::format("{:.4g}", values_[i]);
   return std::visit(
       overloaded{[](double number) { return std::format("{}", number); }, [](std::string const& word) { return word; }},
@@ -257,9 +259,9 @@ void configuration::set(std::string_view name, double native) {
     auto const known = std::ranges::find(kind->choices, category{native});
     if (known != kind->choices.end())
       native = static_cast<double>(known - kind->choices.begin());
-    else if (std::ranges::any_of(kind->choices, [](category const& c) { return std::holds_alternative<double>(c); }))
-      throw invalid_option(
-          std::format("parameter \"{}\": {} is not among its choices; words are set as words", name, native));
+    else if (auto const words = std::ranges::count_if(kind->choices, holds_word); words < std::ssize(kind->choices))
+      throw invalid_option(std::format("parameter \"{}\": {} is not among its choices{}", name, native,
+                                       words > 0 ? "; words among numbers are set as words" : ""));
   }
   if (!space_->contains(i, native)) {
     throw invalid_option(std::format("parameter \"{}\": {} is not allowed; it lies between {} and {}{}", name, native,

@@ -168,9 +168,10 @@ TEST_CASE("spaces compare by what they describe") {
 }
 
 TEST_CASE("a whole number reads whole") {
-  search_space const space{integer{"batch", 1, 10'000'000}, real{"lr", 0.0, 1e6}};
-  configuration const c = space.at({{"batch", 123457}, {"lr", 123457}});
+  search_space const space{integer{"batch", 1, 10'000'000}, real{"lr", 0.0, 1e6}, integer{"shift", -1, 1}};
+  configuration const c = space.at({{"batch", 123457}, {"lr", 123457}, {"shift", -0.0}});
   CHECK(c.text(0) == "123457");
+  CHECK(c.text(2) == "0");
   CHECK(c.text(1) == "1.235e+05");
 }
 
@@ -184,7 +185,8 @@ TEST_CASE("words are set as words, also beside numbers that an index could be") 
   CHECK(c.chosen("clip") == category{"off"});
   c.set("clip", 0.0);
   CHECK(c.chosen("clip") == category{0.0});
-  CHECK_THROWS_MATCHES(c.set("clip", 3), invalid_option, MessageMatches(ContainsSubstring("words are set as words")));
+  CHECK_THROWS_MATCHES(c.set("clip", 3), invalid_option,
+                       MessageMatches(ContainsSubstring("words among numbers are set as words")));
   CHECK_THROWS_MATCHES(c.set("clip", "aut"), invalid_option,
                        MessageMatches(ContainsSubstring("\"aut\" is not among its choices; did you mean \"auto\"?")));
   c.set("kind", "b");
