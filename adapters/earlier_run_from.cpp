@@ -1,8 +1,11 @@
 module;
 #include <charconv>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -10,10 +13,21 @@ module autotunenet.journal;
 
 namespace autotunenet {
 
+namespace {
+
+std::optional<std::size_t> whole_number(std::string_view text) {
+  std::size_t value = 0;
+  char const* const end = text.data() + text.size();
+  auto const [stopped, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc{} && stopped == end ? std::optional{value} : std::nullopt;
+}
+
+}  // namespace
+
 earlier_run earlier_run_from(journal_contents const& journal) {
   earlier_run made{.space = journal.header.space};
   for (auto const& [name, value] : journal.header.metadata) {
-    if (name == "horizon") std::from_chars(value.data(), value.data() + value.size(), made.horizon);
+    if (name == "horizon") made.horizon = whole_number(value).value_or(0);
   }
   std::vector<journal_entry const*> last;
   for (journal_entry const& entry : journal.entries) {

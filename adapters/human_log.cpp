@@ -9,6 +9,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../modules/printable.hpp"
+
 module autotunenet.journal;
 
 namespace autotunenet {
@@ -63,7 +65,7 @@ void human_log::write(suggestion const& next) {
   if (next.events != event::none) text += std::format(" ({})", describe(next.events));
   if (measured_) text += std::format(", last metric {:.6g}", metric_);
   shown_ = next.values;
-  logger_->log(level, "{}", text);
+  logger_->log(level, "{}", printable(text));
 }
 
 void human_log::observed(suggestion const&, observation const& seen) {

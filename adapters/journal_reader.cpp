@@ -17,6 +17,7 @@ module;
 #include <variant>
 #include <vector>
 
+#include "../modules/printable.hpp"
 #include "journal_format.hpp"
 #include "json_fields.hpp"
 
@@ -27,6 +28,8 @@ namespace autotunenet {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t longest_message = 600;
 
 template <class Value>
 Value named(json const& in, char const* key, std::optional<Value> (*find)(std::string_view) noexcept) {
@@ -172,7 +175,7 @@ class line_source {
     try {
       return as(parsed_object(text_));
     } catch (bad_line const& e) {
-      throw journal_error(name_, number_, printable(e.what()));
+      throw journal_error(name_, number_, printable(e.what(), longest_message));
     }
   }
   journal_header header() {

@@ -58,7 +58,8 @@ struct journal_limits {
 journal_contents read_journal(std::filesystem::path const& file, journal_limits const& limits = {});
 
 /// What a new run can begin from, for `make_pipeline`. Of steps that were done again, after a resume from a checkpoint,
-/// the last time counts. The run's horizon is what the metadata says under "horizon", else the number of its steps.
+/// the last time counts. The run's horizon is what the metadata says under "horizon", where that is a whole number,
+/// else the number of its steps.
 earlier_run earlier_run_from(journal_contents const&);
 
 /// Its first line alone.

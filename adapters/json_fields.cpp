@@ -10,20 +10,6 @@ namespace autotunenet {
 
 using nlohmann::json;
 
-std::string printable(std::string_view message) {
-  constexpr std::size_t longest = 600;
-  std::string text;
-  for (std::size_t at = 0; at < message.size(); ++at) {
-    if (at == longest) return text + "...";
-    auto const byte = static_cast<unsigned char>(message[at]);
-    auto const after = static_cast<unsigned char>(at + 1 < message.size() ? message[at + 1] : 0);
-    bool const control = byte < 0x20 || byte == 0x7f || (byte == 0xc2 && after >= 0x80 && after < 0xa0);
-    text += control ? '?' : message[at];
-    if (control && byte == 0xc2) ++at;
-  }
-  return text;
-}
-
 std::string shown(json const& value) {
   if (value.is_structured()) return value.is_array() ? "a list" : "an object";
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);

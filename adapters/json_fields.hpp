@@ -23,9 +23,6 @@ template <class... Arguments>
 /// A JSON object of bounded depth.
 nlohmann::json parsed_object(std::string_view line);
 
-/// A message that holds names from a file, without anything a terminal might obey, and of a bearable length.
-std::string printable(std::string_view message);
-
 /// A piece of JSON for a message: short, and nothing in it that a terminal might obey.
 std::string shown(nlohmann::json const& value);
 

@@ -18,6 +18,8 @@ module;
 
 module autotunenet;
 
+import :unit_box;
+
 namespace autotunenet {
 
 namespace {
@@ -41,12 +43,10 @@ struct annealed {
   event news = event::none;  // for the next suggestion
   training_state wishes = training_state::keep;
   suggestion out{};
-  std::uint64_t inner_number = 0;
   std::optional<std::size_t> axis{};
   double multiple = 1.0;
   std::vector<double> applied{};
-  std::vector<double> lower{};
-  std::vector<double> upper{};
+  unit_box box{0};
 
   bool over() const noexcept { return options.horizon > 0 && elapsed > static_cast<double>(options.horizon); }
 
@@ -71,15 +71,10 @@ struct annealed {
     suggestion const& wanted = inner.ask();
     if (out.number == 0) begin(wanted.values.space());
     if (!axis) return wanted;
-    if (wanted.number != inner_number) {
-      inner_number = wanted.number;
-      out.values = wanted.values;
-      out.events = wanted.events;
-      out.state = wanted.state;
-    }
+    out.values = wanted.values;
     ++out.number;
-    out.events |= std::exchange(news, event::none);
-    out.state |= std::exchange(wishes, training_state::keep);
+    out.events = wanted.events | std::exchange(news, event::none);
+    out.state = wanted.state | std::exchange(wishes, training_state::keep);
     multiple = shape();
     out.values.assign(*axis, leashed(wanted.values[*axis]) * multiple);
     out.why = wanted.why == reason::hold && multiple < 1.0 ? reason::anneal : wanted.why;
@@ -92,8 +87,7 @@ struct annealed {
       throw invalid_option(std::format("anneal: parameter \"{}\" must be real", options.parameter));
     }
     applied.resize(space.size());
-    lower.resize(space.size());
-    upper.resize(space.size());
+    box = unit_box(space.size());
   }
 
   void tell(observation const& seen, suggestions& inner) {
@@ -112,7 +106,7 @@ struct annealed {
     passed.number = 0;
     passed.relocated = seen.relocated || went_back;
     if (!seen.applied.empty()) {
-      std::ranges::copy(seen.applied, applied.begin());
+      std::ranges::copy(applied_to(out, seen), applied.begin());
       // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
       double const ran = applied[*axis];
       double const suggested = leashed(wanted.values[*axis]);
@@ -120,15 +114,13 @@ struct annealed {
       passed.applied = applied;
       follow_outside(seen.relocated, applied[*axis]);
     }
-    if (!seen.within.lower.empty()) passed.within = peaks(seen.within);
-    out.events = event::none;
-    out.state = training_state::keep;
+    if (!seen.within.lower.empty() || !seen.within.upper.empty()) passed.within = peaks(seen.within);
     inner.tell(passed);
   }
 
   void fields(archive& a) {
     a.section("anneal");
-    a(out)(inner_number)(multiple)(elapsed)(plateau_multiple)(plateau);
+    a(out)(multiple)(elapsed)(plateau_multiple)(plateau);
     a(overfitting_multiple)(judged)(overfitting)(best_saved)(anchor)(news)(wishes);
   }
 
@@ -201,14 +193,12 @@ struct annealed {
   // The reach belongs to the next suggestion, and so to the next multiple.
   reach peaks(reach const& outer) {
     search_space const& space = out.values.space();
-    std::ranges::copy(outer.lower, lower.begin());
-    std::ranges::copy(outer.upper, upper.begin());
-    double const next = shape();
-    if (next > 0.0) {
-      lower[*axis] = space.to_unit(*axis, leashed(space.from_unit(*axis, lower[*axis]) / next));
-      upper[*axis] = space.to_unit(*axis, leashed(space.from_unit(*axis, upper[*axis]) / next));
+    box.assign(space, outer);
+    if (double const next = shape(); next > 0.0) {
+      for (double* bound : {&box.lower[*axis], &box.upper[*axis]})
+        *bound = space.to_unit(*axis, leashed(space.from_unit(*axis, *bound) / next));
     }
-    return {lower, upper};
+    return {box.lower, box.upper};
   }
 };
 

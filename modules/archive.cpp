@@ -7,11 +7,15 @@ module;
 #include <variant>
 #include <vector>
 
+#include "printable.hpp"
+
 module autotunenet;
 
 namespace autotunenet {
 
 namespace {
+
+std::string shown(std::string_view text) { return printable(text, 100); }
 
 std::string_view word(scale spacing) { return spacing == scale::log ? "log" : "linear"; }
 
@@ -39,7 +43,7 @@ void archive::section(std::string_view name) {
   auto const* const found = reinterpret_cast<char const*>(from_.data() + at_);
   at_ += size;
   if (std::string_view(found, size) != name)
-    refuse(std::format("holds \"{}\" where \"{}\" belongs", printable({found, size}), name));
+    refuse(std::format("holds \"{}\" where \"{}\" belongs", shown({found, size}), name));
 }
 
 archive& archive::operator()(configuration& values) {
@@ -76,14 +80,14 @@ archive& archive::same(search_space const& space) {
     std::string saved_name, saved_text;
     (*this)(saved_name)(saved_text);
     if (saved_name != name)
-      refuse(std::format("has \"{}\" as parameter {}, here it is \"{}\"", printable(saved_name), i + 1, name));
+      refuse(std::format("has \"{}\" as parameter {}, here it is \"{}\"", shown(saved_name), i + 1, name));
     if (saved_text != text)
-      refuse(std::format("has the parameter \"{}\" as {}, here it is {}", name, printable(saved_text), text));
+      refuse(std::format("has the parameter \"{}\" as {}, here it is {}", name, shown(saved_text), text));
   }
   if (reading_ && count > space.size()) {
     std::string extra;
     (*this)(extra);
-    refuse(std::format("has a parameter \"{}\" that is not here", printable(extra)));
+    refuse(std::format("has a parameter \"{}\" that is not here", shown(extra)));
   }
   return *this;
 }
@@ -100,14 +104,6 @@ void archive::refuse_bytes(std::uint64_t claimed) {
 }
 void archive::refuse_elements(std::uint64_t claimed) {
   refuse(std::format("claims {} elements, more than its bytes can hold", claimed));
-}
-
-std::string archive::printable(std::string_view text) {
-  std::string shown(text.substr(0, 100));
-  for (char& c : shown) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return shown;
 }
 
 }  // namespace autotunenet

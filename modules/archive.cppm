@@ -165,7 +165,6 @@ class archive {
     std::memcpy(data, from_.data() + at_, size);
     at_ += size;
   }
-  static std::string printable(std::string_view text);
   [[noreturn]] static void refuse_number(std::uint64_t number, std::size_t limit);
   [[noreturn]] static void refuse_count(std::uint64_t given, std::size_t wanted);
   [[noreturn]] static void refuse_bytes(std::uint64_t claimed);

@@ -164,7 +164,7 @@ class bayesian_tuner {
         credit_.baseline(then.metric, then.noise);
       } else if (seen.usable()) {
         set_step();
-        detail::improvement::reward const reward = credit_.of(then.metric, then.noise, std::max(then.steps, 1.0));
+        detail::improvement::reward const reward = credit_.of(then.metric, then.noise, std::max(1.0, then.steps));
         if (kept) learn({.value = reward.value, .noise = reward.noise, .step = step_, .metrics = 2});
       }
       before_ = applied_;
@@ -210,7 +210,7 @@ class bayesian_tuner {
              .chained = chained_,
              .shared_noise = reward.shared});
       chained_ = true;
-      if (std::isfinite(reward.shared)) shared_noise_ += 0.1 * (reward.shared - shared_noise_);
+      shared_noise_ += 0.1 * (reward.shared - shared_noise_);
     } else {
       credit_.baseline(seen.metric, seen.noise);
       chained_ = false;

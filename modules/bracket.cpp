@@ -78,7 +78,7 @@ struct bracketed {
   int better = 0;  // than the start's own first metric, after the search
   int no_better = 0;
 
-  std::uint64_t inner_number = 0;
+  bool ready = false;          // from tell to ask: the suggestion is made, and is not the inner tuner's
   bool shares_origin = false;  // with a stage inside, which drops it where this one does not search
   training_state extra_state = training_state::keep;
   event extra_events = event::none;
@@ -88,8 +88,8 @@ struct bracketed {
     suggestion const& wanted = inner.ask();
     ++out.number;
     if (out.values.empty()) begin(wanted);
-    if ((now == phase::proving || now == phase::through) && wanted.number != inner_number) {
-      inner_number = wanted.number;
+    bool const follows = !std::exchange(ready, false) && (now == phase::proving || now == phase::through);
+    if (follows) {
       out.values = wanted.values;
       out.events = wanted.events | std::exchange(extra_events, event::none);
       out.why = wanted.why;
@@ -317,9 +317,7 @@ struct bracketed {
   // The start is kept: the inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
     inner.tell({.result = outcome::skipped, .steps = std::exchange(untold, 0.0)});
-    suggestion const* const wanted = inner.poll();
-    if (wanted) inner_number = wanted->number;
-    return wanted != nullptr;
+    return ready = inner.poll() != nullptr;
   }
 
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
@@ -375,8 +373,10 @@ struct bracketed {
   void fields(archive& a) {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
+    if (rates.none() && now != phase::through) archive::refuse("searches a parameter that is not here");
     a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
-    a(landed_again)(better)(no_better)(inner_number)(shares_origin)(extra_state)(extra_events)(out);
+    a(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
+    a.between(better, 0, proof).between(no_better, 0, doubt);
   }
 };
 

@@ -9,6 +9,9 @@ namespace autotunenet {
 /// turns up. Shifting or scaling the metric changes nothing.
 class branch_curve {
  public:
+  /// Between which multiples lie.
+  static constexpr double least = 0x1p-4, most = 0x1p4;
+
   /// @param start the metric at the start of the run
   /// @param tolerance how far above the best a branch may end, as a part of what the best has gained since the start
   branch_curve(double start, double tolerance) : start_(start), tolerance_(tolerance) {}
@@ -27,7 +30,7 @@ class branch_curve {
   }
 
  private:
-  static constexpr int lowest = -4;  // 2^-4 to 2^4
+  static constexpr int lowest = -4;  // the exponents of least and most
   static constexpr int highest = 4;
   static constexpr std::size_t size = highest - lowest + 1;
   struct branch {

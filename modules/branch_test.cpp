@@ -26,6 +26,8 @@ namespace {
 constexpr int start_metrics = 4;
 // The part of a branch, at its end, that is measured.
 constexpr double measured_part = 0.4;
+// Metrics in a row that are far off, and end a branch.
+constexpr int too_often = 3;
 // What branches cost at most: as many as the search can ask for.
 constexpr double most_branches = 6.0;
 
@@ -47,15 +49,13 @@ struct branch_tested {
   double multiple = 1.0;  // of the running branch
   std::size_t step = 0;   // in the running branch
   sample_mean at_end{};   // of its metrics
-  std::uint64_t inner_number = 0;
   suggestion out{};
 
   suggestion const& ask(suggestions& inner) {
     suggestion const& wanted = inner.ask();
     ++out.number;
     if (out.values.empty()) begin(wanted);
-    if ((now == phase::waiting || now == phase::through) && wanted.number != inner_number) {
-      inner_number = wanted.number;
+    if (now == phase::waiting || now == phase::through) {
       out.values = wanted.values;
       out.events = wanted.events;
       out.why = wanted.why;
@@ -132,7 +132,7 @@ struct branch_tested {
       at_end.add(seen.metric);
     }
     far_off = seen.usable() && seen.metric > 2.0 * start_level - recent_level ? far_off + 1 : 0;
-    bool const failed = seen.bad() || far_off == 3;
+    bool const failed = seen.bad() || far_off == too_often;
     if (!failed && step < length) return set_value();
     if (failed || at_end.count() < 2.0) {
       curve->add(multiple, std::numeric_limits<double>::infinity(), 0.0);
@@ -156,8 +156,11 @@ struct branch_tested {
   void fields(archive& a) {
     a.section("branch test");
     a.between(now, phase::waiting, phase::through);
-    a(rates)(elapsed)(spent)(started)(start_level)(recent_level)(far_off)(base)(multiple)(step)(at_end);
-    a(inner_number)(out);
+    if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
+    a(rates)(elapsed)(spent)(start_level)(recent_level)(base)(step)(at_end)(out);
+    a.between(started, 0, start_metrics)
+        .between(far_off, 0, too_often)
+        .between(multiple, branch_curve::least, branch_curve::most);
     bool branched = curve.has_value();
     a(branched);
     if (now == phase::branching && !branched) archive::refuse("lacks the branches of a branch test");

@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <array>
 #include <coroutine>
 #include <cstddef>
@@ -9,6 +10,8 @@ module;
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "printable.hpp"
 
 module autotunenet;
 
@@ -35,6 +38,16 @@ std::uint64_t checksum(std::span<std::byte const> bytes) {
   std::uint64_t sum = ~std::uint64_t{0};
   for (std::byte const b : bytes) sum = (sum << 8) ^ table[(sum >> 56) ^ static_cast<std::uint64_t>(b)];
   return sum;
+}
+
+/// A name that two of these have; null: none.
+std::string const* duplicate_of(auto const& named) {
+  std::vector<std::string const*> names;
+  for (auto const& one : named) names.push_back(&one.name);
+  auto const name = [](std::string const* pointer) -> std::string const& { return *pointer; };
+  std::ranges::sort(names, {}, name);
+  auto const found = std::ranges::adjacent_find(names, {}, name);
+  return found == names.end() ? nullptr : *found;
 }
 
 /// What stands before a pipeline: its space.
@@ -79,6 +92,12 @@ std::span<std::byte const> checkpoint::operator[](std::string_view part) const {
 
 // magic, version, header size | per part: name, size, checksum | checksum of all that | the parts
 std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
+  if (parts.size() > most_parts) {
+    throw invalid_option(std::format("a checkpoint of {} parts; allowed: at most {}", parts.size(), most_parts));
+  }
+  if (std::string const* const twice = duplicate_of(parts)) {
+    throw invalid_option(std::format("checkpoint part \"{}\": there are two of that name", printable(*twice, 100)));
+  }
   archive header;
   std::uint32_t v = version;
   std::uint64_t count = parts.size();
@@ -120,7 +139,7 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes) {
     in(v);
     if (v != version) refuse(std::format("is of version {}; this library reads version {}", v, version));
     std::size_t count = 0;
-    in.below(count, most_parts);
+    in.below(count, most_parts + 1);
     for (std::size_t i = 0; i < count; ++i) {
       entry& one = entries.emplace_back();
       in(one.name)(one.size)(one.sum);
@@ -129,6 +148,8 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes) {
     std::uint64_t sum = 0;
     in(sum);
     if (sum != checksum(bytes.first(header))) refuse("its header does not match its checksum: it is damaged");
+    if (std::string const* const twice = duplicate_of(entries))
+      refuse(std::format("has two parts \"{}\"", printable(*twice, 100)));
     at = in.position();
   } catch (checkpoint_error const& why) {
     std::string_view const text = why.what();

@@ -33,8 +33,10 @@ void load(Object& object, std::span<std::byte const> bytes) {
 
 /// The same for a pipeline, with its search space: everything that its tuner and stages know. What a pipeline suggests
 /// after a load is, bit for bit, what it would have suggested had it gone on, for the same observations. Options are
-/// not saved: the pipeline is made from the same settings before it is loaded. Throws `checkpoint_error` where a part
-/// of the pipeline cannot be saved; see `generator::fields`.
+/// not saved: the pipeline is made from the same settings before it is loaded, and a pipeline of another horizon or
+/// seed loads what still fits it without a word. Nor do the bytes carry a checksum of their own: `load` refuses what
+/// cannot be, but damage that still makes sense is only noticed in a checkpoint (`encode`, `checkpoint_store`). Throws
+/// `checkpoint_error` where a part of the pipeline cannot be saved; see `generator::fields`.
 std::vector<std::byte> save(suggestions& pipeline);
 void load(suggestions& pipeline, std::span<std::byte const> bytes);
 
@@ -62,7 +64,8 @@ class checkpoint {
 };
 
 /// The format, apart from files: a header with magic, version, names, sizes and checksums (CRC-64, ECMA-182), then the
-/// parts. `decode` throws `checkpoint_error` for bytes that are not exactly what `encode` gave; `name` is for messages.
+/// parts, at most 1024, each of a name of its own: `encode` throws `invalid_option` otherwise. `decode` throws
+/// `checkpoint_error` for bytes that are not exactly what `encode` gave; `name` is for messages.
 std::vector<std::byte> encode(std::span<checkpoint_part const> parts);
 checkpoint decode(std::string name, std::span<std::byte const> bytes);
 
@@ -82,8 +85,8 @@ class checkpoint_store {
   std::filesystem::path const& file() const noexcept { return file_; }
   std::filesystem::path previous_file() const;
 
-  /// Throws `checkpoint_error` with the system's reason; the checkpoints that there are stay whole then, and training
-  /// may go on.
+  /// Throws `checkpoint_error` with the system's reason, or as `encode`; the checkpoints that there are stay whole
+  /// then, and training may go on.
   void write(std::span<checkpoint_part const> parts);
 
   /// The newest checkpoint; nothing where there is none yet. Throws `checkpoint_error` where the newest is damaged, and

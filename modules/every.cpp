@@ -13,6 +13,8 @@ module;
 
 module autotunenet;
 
+import :unit_box;
+
 namespace autotunenet {
 
 namespace {
@@ -74,7 +76,7 @@ struct stretching {
 
   void tell(observation const& seen, suggestions& inner) {
     std::size_t const n = seen.covers == coverage::step ? each.of_steps : each.otherwise;
-    notice_what_ran(seen.applied.empty() ? out.values.values() : seen.applied);
+    notice_what_ran(applied_to(out, seen));
     ++now.observations;
     now.steps += seen.steps;
     relocated = relocated || seen.relocated;

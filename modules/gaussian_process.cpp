@@ -1,6 +1,7 @@
 module;
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <format>
@@ -51,6 +52,10 @@ flags flags_of(std::vector<bool> const& categorical) {
   return made;
 }
 
+bool all_finite(std::span<double const> values) {
+  return std::ranges::all_of(values, [](double v) { return std::isfinite(v); });
+}
+
 Eigen::Map<vector const> view(std::span<double const> values) {
   return {values.data(), static_cast<index>(values.size())};
 }
@@ -61,19 +66,19 @@ struct gaussian_process::implementation {
   explicit implementation(gaussian_process_options const& options)
       : capacity(static_cast<index>(options.capacity)),
         dimensions(static_cast<index>(options.categorical.size())),
-        subset(std::min(static_cast<index>(options.subset), capacity)),
+        subset(static_cast<index>(std::min(options.subset, options.capacity))),
         rows(capacity + slack),
         factor(capacity, slack),
         points(rows, dimensions),
         climb(dimensions, flags_of(options.categorical), options.half_life),
         likelihood(subset, dimensions, options.learn_half_life),
-        alpha(rows),
-        reference(rows),
+        alpha(vector::Zero(rows)),
+        reference(vector::Zero(rows)),
         kernel(rows),
         slope(rows),
         solved(rows),
         work(rows),
-        reference_x(dimensions),
+        reference_x(vector::Zero(dimensions)),
         logs(detail::covariance::count(dimensions)),
         gradient(logs.size()),
         learn_half_life(options.learn_half_life) {
@@ -343,9 +348,16 @@ double gaussian_process::value(std::size_t i) const noexcept {
 }
 
 void gaussian_process::append(std::span<double const> x, double time, observed_worth seen) {
+  double const variance = seen.noise * seen.noise;
+  if (!all_finite(x) || !all_finite(seen.step) || !all_finite(std::array{time, seen.value, variance})) {
+    throw invalid_option(std::format(
+        "gaussian_process: an observation at time {} of value {} and noise {}, and its place, must be finite", time,
+        seen.value, seen.noise));
+  }
   all_->append(x, time, seen);
 }
 void gaussian_process::values(std::span<double const> all) {
+  if (!all_finite(all)) throw invalid_option("gaussian_process: values must be finite");
   all_->points.value.segment(all_->first(), all_->size()) = view(all);
   all_->solved_alpha = false;
 }

@@ -73,10 +73,11 @@ class gaussian_process {
   /// Value i, 0 the oldest. @pre i < size()
   double value(std::size_t i) const noexcept;
 
-  /// Adds an observation at a time not before the newest; drops the oldest where the window is full.
-  /// @pre all finite, spans of `dimensions()` values
+  /// Adds an observation at a time not before the newest; drops the oldest where the window is full. Throws
+  /// `invalid_option` where anything is not finite, or the noise has no finite square. @pre spans of `dimensions()`
+  /// values
   void append(std::span<double const> x, double time, observed_worth seen);
-  /// Replaces all values, oldest first. @pre size() values
+  /// Replaces all values, oldest first. Throws `invalid_option` where one is not finite. @pre size() values
   void values(std::span<double const> all);
   void clear() noexcept;
 

@@ -87,6 +87,7 @@ class generator {
   /// Throws `protocol_error` without an ask, a second time, or for another suggestion; `tuning_finished` after the end;
   /// and whatever the coroutine throws, after which it has finished.
   void tell(Resumed const& answer) {
+    if (!alive()) throw tuning_finished("told an observation, but the tuner has finished");
     accept(answer);
     resume();
   }
@@ -121,7 +122,8 @@ class generator {
   }
 
   /// From another coroutine: `co_await tuner.next()` gives the pending suggestion, `co_await tuner.next(answer)`
-  /// answers it and gives the following one. Control passes straight from coroutine to coroutine. Null after the end.
+  /// answers it and gives the following one. Control passes straight from coroutine to coroutine. Null after the end,
+  /// also where the tuner was stopped or finished before an answer came. Throws otherwise as `ask` and `tell`.
   auto next() { return awaiting{*this, nullptr}; }
   auto next(Resumed const& answer) { return awaiting{*this, &answer}; }
 
@@ -150,11 +152,9 @@ class generator {
     Resumed const* answer;
 
     bool await_ready() {
-      if (answer) {
-        tuner.accept(*answer);
-        return !tuner.alive();
-      }
-      return !tuner.alive() || tuner.frame_.promise().yielded_ != nullptr;
+      if (!tuner.alive()) return true;
+      if (answer) tuner.accept(*answer);
+      return tuner.frame_.promise().yielded_ != nullptr;
     }
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiter) noexcept {
       tuner.frame_.promise().awaiter_ = awaiter;
@@ -175,8 +175,8 @@ class generator {
   void close() noexcept {
     if (frame_) std::exchange(frame_, nullptr).destroy();
   }
+  /// @pre the frame is there, and not done
   void accept(Resumed const& answer) {
-    if (!alive()) throw tuning_finished("told an observation, but the tuner has finished");
     if (!asked_)
       throw protocol_error("told an observation that no suggestion is waiting for: ask first, then tell once");
     promise_type& promise = frame_.promise();

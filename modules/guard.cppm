@@ -27,7 +27,8 @@ struct guard_options {
 
   /// How much of what was gained may be lost before it counts as a regression: the smoothed metric may be worse than
   /// its recent best by this fraction of the gain since the start (plus `noise_margin` standard errors).
-  /// Measured in the metric's own spread, so scaling or shifting the metric changes nothing.
+  /// Measured in the metric's own spread, so scaling or shifting the metric changes nothing. Infinity: nothing ever is
+  /// a regression; failures act all the same.
   double max_regression = 0.2;
   /// Standard errors of the smoothed metric by which it may be worse by chance. The best of many averages is too good
   /// by luck alone; that is allowed for on top. 0 leaves noise out of account.

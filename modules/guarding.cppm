@@ -23,10 +23,10 @@ import :recovery;
 import :regression_test;
 import :search_space;
 import :trial;
+import :unit_box;
 
 namespace autotunenet {
 
-[[noreturn]] void refuse_applied(std::size_t given, std::size_t wanted);
 [[noreturn]] void refuse_suggested(std::size_t given, std::size_t before);
 
 /// The counts that a guard goes by.
@@ -62,7 +62,7 @@ struct guarding {
   void propose(suggestion const& wanted);
 
   // What observations lead to, in the order of `tell`.
-  bool notice_what_ran(std::span<double const> applied);
+  bool notice_what_ran(observation const& seen);
   bool overridden() noexcept;
   void judge(observation const& seen, observation& inward);
   verdict settle_in(verdict now);
@@ -150,7 +150,7 @@ suggestion const& guarding::ask(suggestions& inner) {
 }
 
 void guarding::tell(observation const& seen, suggestions& inner) {
-  bool const new_here = notice_what_ran(seen.applied);
+  bool const new_here = notice_what_ran(seen);
   if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
   if (overridden()) news |= event::overridden;
   observation inward = seen;
@@ -235,10 +235,9 @@ void guarding::propose(suggestion const& wanted) {
 }
 
 // Whether the place is a new one. Mostly it is not, and then nothing is copied.
-bool guarding::notice_what_ran(std::span<double const> applied) {
-  if (settled && (applied.empty() || same_values(applied, ran))) return false;
-  if (applied.empty()) applied = out.values.values();
-  if (applied.size() != out.values.size()) refuse_applied(applied.size(), out.values.size());
+bool guarding::notice_what_ran(observation const& seen) {
+  std::span<double const> const applied = applied_to(out, seen);
+  if (settled && same_values(applied, ran)) return false;
   ran.assign(applied.begin(), applied.end());
   for (std::size_t i = 0; i < ran.size(); ++i) {
     if (std::isnan(ran[i])) ran[i] = out.values[i];
@@ -326,10 +325,11 @@ void guarding::fields(archive& a) {
     if (values.size() != size && !(may_lack && values.empty())) archive::refuse("holds values of another search space");
   };
   a(out)(settled)(not_followed)(remedy)(news)(wishes);
+  if (remedy && *remedy != reason::rollback && *remedy != reason::back_off) archive::refuse("holds no remedy");
   bool epochs = by_epochs;
   a(epochs);
   if (epochs != by_epochs) go_by_epochs(epochs);
-  of_this_space(ran, out.number < 2);
+  of_this_space(ran, out.number < 2 && !settled);
   of_this_space(target, !remedy);
   of_this_space(good.values, true);
   of_this_space(good.candidate, true);

@@ -45,6 +45,7 @@ class hyperparameter_prior {
     second_power_ *= keep_second;
     for (index i = 0; i < logs.size(); ++i) {
       double const slope = gradient[i] - (logs[i] - location_[i]) / (spread_[i] * spread_[i]);
+      if (!std::isfinite(slope * slope)) continue;  // values too large to reckon with teach nothing
       first_moment_[i] = keep_first * first_moment_[i] + (1.0 - keep_first) * slope;
       second_moment_[i] = keep_second * second_moment_[i] + (1.0 - keep_second) * slope * slope;
       double const mean = first_moment_[i] / (1.0 - first_power_);

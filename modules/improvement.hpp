@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 namespace autotunenet::detail {
@@ -31,18 +32,22 @@ class improvement {
     known_ = true;
   }
 
-  /// Of the stretch that ended in `metric`, which becomes the baseline of the next. @pre has_baseline()
+  /// Of the stretch that ended in `metric`, which becomes the baseline of the next; all of it finite. A noise that is
+  /// not above 0, or too large to reckon with, is not known. @pre has_baseline(), steps above 0
   reward of(double metric, double noise, double steps) noexcept {
-    constexpr double huge = 1e150;  // keeps the arithmetic of absurd metrics finite
+    using limits = std::numeric_limits<double>;
+    steps = std::min(steps, limits::max());
     double const rate = std::clamp((metric_ - metric) / steps, -huge, huge);
-    bool const told = noise > 0.0 && noise_ > 0.0;
-    double const error = told ? std::hypot(noise, noise_) / steps : 0.0;
+    double const error_if_told = std::hypot(noise, noise_) / steps;
+    bool const told = noise > 0.0 && noise_ > 0.0 && std::isfinite(error_if_told);
+    double const error = told ? error_if_told : 0.0;
     double const shared = told ? noise_ / steps : 0.0;
     baseline(metric, noise);
     double const counted = std::exchange(counted_, 0.0);
     rates_[seen_++ % recall] = std::abs(rate);
-    double const unit = median(rates_);
-    if (!(unit > 0.0)) return keep({.value = rate == 0.0 ? 0.0 : std::copysign(most, rate)});
+    double const usual = median(rates_);
+    if (!(usual > 0.0)) return keep({.value = rate == 0.0 ? 0.0 : std::copysign(most, rate)});
+    double const unit = std::max(usual, limits::min());
     double const scale = error / unit > most ? most / error : 1.0 / unit;
     if (told) counted_ = noise / steps * scale;
     return keep({std::clamp(rate / unit, -most, most), error * scale, std::min(shared * scale, counted)});
@@ -58,10 +63,14 @@ class improvement {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(rates_)(rewards_)(seen_)(given_)(metric_)(noise_)(counted_)(known_);
+    for (double& rate : rates_) a.between(rate, 0.0, huge);  // NaN has no place in an order
+    for (double& reward : rewards_) a.between(reward, -most, most);
+    a(seen_)(given_)(metric_)(noise_)(counted_)(known_);
   }
 
  private:
+  static constexpr double huge = 1e150;  // keeps the arithmetic of absurd metrics finite
+
   reward keep(reward given) noexcept {
     rewards_[given_++ % recall] = given.value;
     return given;

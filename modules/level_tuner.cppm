@@ -41,6 +41,9 @@ class level_tuner {
   void cover();
   void search();
 
+  static constexpr double huge = 1e150;  // keeps the arithmetic of absurd metrics finite
+  static constexpr double most = 1e6;    // what one absurdly good metric may count for
+
   search_space space_;
   gaussian_process surrogate_;
   acquisition_search everywhere_;
@@ -102,7 +105,6 @@ inline void level_tuner::tell(observation const& seen) {
   // What failed is worth as little as the worst that did not.
   double const worst = metrics_.empty() ? 0.0 : *std::ranges::max_element(metrics_);
   if (metrics_.size() == surrogate_.capacity()) metrics_.erase(metrics_.begin());
-  constexpr double huge = 1e150;  // keeps the arithmetic of absurd metrics finite
   metrics_.push_back(seen.bad() ? worst : std::clamp(seen.metric, -huge, huge));
   surrogate_.append(applied_, time_, {});
   standardise();
@@ -121,7 +123,7 @@ inline void level_tuner::standardise() {
   double const unit = spread(bad);
   standard_.clear();
   for (double metric : metrics_) {
-    double const z = unit > 0.0 ? (bad - metric) / unit : 0.0;
+    double const z = unit > 0.0 ? std::clamp((bad - metric) / unit, -huge, most) : 0.0;
     standard_.push_back(z < 0.0 ? -std::log1p(-z) : z);
   }
   surrogate_.values(standard_);
@@ -174,6 +176,8 @@ inline void level_tuner::fields(archive& a) {
   a(surrogate_)(everywhere_)(nearby_)(sequence_)(random_)(reach_)(metrics_)(next_)(time_)(learned_);
   a.same_size(incumbent_).same_size(applied_).same_size(candidate_);
   if (metrics_.size() != surrogate_.size()) archive::refuse("holds other metrics than observations");
+  auto const fits = [](double metric) { return std::abs(metric) <= huge; };  // NaN has no place in an order
+  if (!std::ranges::all_of(metrics_, fits)) archive::refuse("holds metrics outside their bounds");
 }
 
 }  // namespace autotunenet

@@ -9,12 +9,13 @@ import :settings;
 export namespace autotunenet {
 
 /// The tuner with its stages that the settings describe, from the inside out: the tuner, `every`, `smooth`, `anneal`,
-/// `branch_test`, `range_test`, `guard`, and `maximize` where the metric should grow.
+/// `branch_test`, `range_test`, `bracket`, `guard`, and `maximize` where the metric should grow.
 ///
 /// `start` is what training runs with now; empty: the center of the space. Stages are left out where they have nothing
-/// to do: annealing needs a real parameter that is the learning rate, the two tests one on a log scale, and
-/// observations of training steps; where they may be of epochs, `bracket` stands by. All frames come from `memory`, if
-/// given.
+/// to do: annealing needs a real parameter that is the learning rate; the two tests and `bracket` one with values above
+/// 0, whatever its scale, and `range_test = true`. The tests need observations of training steps, `bracket` those of
+/// epochs or validations; where the settings leave open which it will be, all three stand by. All frames come from
+/// `memory`, if given.
 ///
 /// Throws `invalid_option`: settings that `check` refuses, settings without parameters where `start` has none either,
 /// and a start of another space.

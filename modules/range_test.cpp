@@ -72,7 +72,7 @@ struct range_tested {
   std::size_t not_followed = 0;  // of those the last ones that did not run
   double spent = 0.0;            // training steps that will be undone
   double previous = 0.0;         // the value before the pending one: the one a metric speaks of
-  std::uint64_t inner_number = 0;
+  bool ready = false;            // from tell to ask: the suggestion is made, and is not the inner tuner's
 
   bool should_fall = false;  // as the sweep did: it fell, and nothing has been harmed since
   double landing_value = 0.0;
@@ -101,8 +101,7 @@ struct range_tested {
     suggestion const& wanted = inner.ask();
     ++out.number;
     if (out.values.empty()) begin(wanted);
-    if (follows_inner() && wanted.number != inner_number) {
-      inner_number = wanted.number;
+    if (!std::exchange(ready, false) && follows_inner()) {
       out.values = wanted.values;
       out.events = wanted.events | std::exchange(extra_events, event::none);
       out.why = wanted.why;
@@ -239,9 +238,7 @@ struct range_tested {
   // The inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
     inner.tell({.result = outcome::skipped, .steps = std::exchange(spent, 0.0)});
-    suggestion const* const wanted = inner.poll();
-    if (wanted) inner_number = wanted->number;
-    return wanted != nullptr;
+    return ready = inner.poll() != nullptr;
   }
 
   // How much higher a short run begins.
@@ -450,7 +447,9 @@ struct range_tested {
   void fields(archive& a) {
     a.section("range test");
     a.between(now, phase::first, phase::through);
-    a(rates)(curve)(taken)(not_followed)(spent)(previous)(inner_number);
+    if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
+    a(rates)(curve)(not_followed)(spent)(previous)(ready);
+    a.below(taken, steps + 1);
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(extra_events)(out);

@@ -159,6 +159,8 @@ class regression_test {
   }
 
   inline double allowance(double told_noise) const noexcept {
+    constexpr double never = std::numeric_limits<double>::infinity();
+    if (limits_.max_regression == never) return never;
     double const best = best_.value();
     double const gain = std::clamp(start_ - best, 0.0, std::numeric_limits<double>::max());
     double const rounding = 1e-9 * std::abs(best);

@@ -33,6 +33,8 @@ std::string shown(category const& choice) {
                     choice);
 }
 
+bool holds_word(category const& choice) { return std::holds_alternative<std::string>(choice); }
+
 }  // namespace
 
 std::string const& name_of(parameter const& p) noexcept {
@@ -238,6 +240,7 @@ category const& configuration::chosen(std::string_view name) const {
 
 std::string configuration::text(std::size_t i) const {
   auto const* kind = std::get_if<categorical>(&(*space_)[i]);
+  if (std::holds_alternative<integer>((*space_)[i])) return std::format("{}", static_cast<std::int64_t>(values_[i]));
   if (!kind) return std::format("{:.4g}", values_[i]);
   return std::visit(
       overloaded{[](double number) { return std::format("{}", number); }, [](std::string const& word) { return word; }},
@@ -256,8 +259,9 @@ void configuration::set(std::string_view name, double native) {
     auto const known = std::ranges::find(kind->choices, category{native});
     if (known != kind->choices.end())
       native = static_cast<double>(known - kind->choices.begin());
-    else if (std::ranges::any_of(kind->choices, [](category const& c) { return std::holds_alternative<double>(c); }))
-      throw invalid_option(std::format("parameter \"{}\": {} is not among its choices", name, native));
+    else if (auto const words = std::ranges::count_if(kind->choices, holds_word); words < std::ssize(kind->choices))
+      throw invalid_option(std::format("parameter \"{}\": {} is not among its choices{}", name, native,
+                                       words > 0 ? "; words among numbers are set as words" : ""));
   }
   if (!space_->contains(i, native)) {
     throw invalid_option(std::format("parameter \"{}\": {} is not allowed; it lies between {} and {}{}", name, native,
@@ -265,6 +269,22 @@ void configuration::set(std::string_view name, double native) {
                                      space_->count(i) > 0.0 ? ", whole" : ""));
   }
   values_[i] = native;
+}
+
+void configuration::set(std::string_view name, std::string_view word) {
+  if (empty()) throw invalid_option(std::format("an empty configuration has no parameter \"{}\"", name));
+  std::size_t const i = space_->index(name);
+  auto const* kind = std::get_if<categorical>(&(*space_)[i]);
+  if (!kind) throw invalid_option(std::format("parameter \"{}\" is not categorical: set it by a number", name));
+  std::vector<std::string_view> words;
+  for (std::size_t k = 0; k < kind->choices.size(); ++k) {
+    auto const* const known = std::get_if<std::string>(&kind->choices[k]);
+    if (!known) continue;
+    if (*known == word) return assign(i, static_cast<double>(k));
+    words.push_back(*known);
+  }
+  throw invalid_option(std::format("parameter \"{}\": \"{}\" is not among its choices{}", name, word,
+                                   words.empty() ? ", which are numbers" : did_you_mean(word, words)));
 }
 
 void configuration::refuse_empty() {

@@ -114,8 +114,12 @@ class configuration {
   /// Sets all values, clamped to their bounds. @pre as many as size()
   void assign(std::span<double const> native) noexcept;
   /// Sets by name; throws `invalid_option` for an unknown name, NaN, a value outside the bounds, or a number that is
-  /// not among the categories (a numeric category is given by its value, a word by its index).
+  /// not among the categories. A numeric category is given by its value; where all categories are words, one of them is
+  /// given by its index.
   void set(std::string_view name, double native);
+  /// Sets a category that is a word. Throws `invalid_option` for an unknown name, a parameter that is not categorical,
+  /// or a word that is not among its choices.
+  void set(std::string_view name, std::string_view word);
 
   /// Throws `invalid_option` where there is none: an empty configuration belongs to no space.
   inline search_space const& space() const {

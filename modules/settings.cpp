@@ -79,11 +79,7 @@ guard_options guard_from(settings const& given) {
   made.cooldown = given.stability.cooldown;
   made.back_off = given.stability.back_off;
   made.rollback = given.stability.rollback;
-  if (!given.stability.enabled) {
-    // No finite loss exceeds these; failures are not a matter of the limits.
-    made.max_regression = std::numeric_limits<double>::max();
-    made.noise_margin = std::numeric_limits<double>::max();
-  }
+  if (!given.stability.enabled) made.max_regression = std::numeric_limits<double>::infinity();
   return made;
 }
 

@@ -6,6 +6,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "printable.hpp"
+
 module autotunenet;
 
 namespace autotunenet {
@@ -27,25 +29,9 @@ std::string message(std::string const& file, std::vector<settings_problem> const
   return text;
 }
 
-// What a person reads: of a bearable length, and nothing in it that a terminal might obey.
 std::vector<settings_problem> readable(std::vector<settings_problem> problems) {
   constexpr std::size_t longest = 600;
-  for (settings_problem& p : problems) {
-    std::string text;
-    for (std::size_t at = 0; at < p.text.size() && text.size() <= longest; ++at) {
-      auto const byte = static_cast<unsigned char>(p.text[at]);
-      auto const after = static_cast<unsigned char>(at + 1 < p.text.size() ? p.text[at + 1] : 0);
-      bool const second_set = byte == 0xc2 && after >= 0x80 && after < 0xa0;
-      if (second_set)
-        text += std::format("\\u{:04X}", static_cast<unsigned char>(p.text[++at]));
-      else if (byte < 0x20 || byte == 0x7f)
-        text += std::format("\\u{:04X}", byte);
-      else
-        text += p.text[at];
-    }
-    if (text.size() > longest) text += "...";
-    p.text = std::move(text);
-  }
+  for (settings_problem& p : problems) p.text = printable(p.text, longest);
   return problems;
 }
 

@@ -2,6 +2,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "triangular_solve.hpp"
 
@@ -11,10 +12,11 @@ using index = Eigen::Index;
 using vector = Eigen::VectorXd;
 using matrix = Eigen::MatrixXd;
 
-/// Values in archives, one by one.
+/// Finite values in archives, one by one.
 template <class Archive, class Values>
 void exchange(Archive& a, Values&& values) {
-  for (index i = 0; i < values.size(); ++i) a(values[i]);
+  constexpr double largest = std::numeric_limits<double>::max();
+  for (index i = 0; i < values.size(); ++i) a.between(values[i], -largest, largest);
 }
 
 /// The lower Cholesky factor of a covariance matrix whose newest row comes in at the end and whose oldest leaves at the

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "printable.hpp"
+
 namespace autotunenet {
 
 namespace {
@@ -32,19 +34,7 @@ std::vector<toml_entry> in_file_order(toml::table const& table) {
   return entries;
 }
 
-std::string shown(std::string_view text) {
-  std::string out = "\"";
-  std::size_t at = 0;
-  // A character of UTF-8 begins wherever the upper two bits are not 10.
-  for (; at < text.size() && (at < longest_shown || (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80); ++at) {
-    auto const byte = static_cast<unsigned char>(text[at]);
-    if (byte < 0x20 || byte == 0x7f)
-      out += std::format("\\u{:04X}", byte);
-    else
-      out += text[at];
-  }
-  return out + (at < text.size() ? "...\"" : "\"");
-}
+std::string shown(std::string_view text) { return "\"" + printable(text, longest_shown) + "\""; }
 
 std::string shown(toml::node const& value) {
   if (auto const* text = value.as_string()) return shown(std::string_view(text->get()));

@@ -85,6 +85,10 @@ class tpe_tuner {
     a.section("tpe");
     a(sequence_)(random_)(reach_)(next_)(seen_);
     a.same_size(points_).same_size(metrics_);
+    // NaN has no place in an order.
+    bool const ordered = std::ranges::none_of(metrics_, [](double metric) { return std::isnan(metric); });
+    bool const inside = std::ranges::all_of(points_, [](double unit) { return unit >= 0.0 && unit <= 1.0; });
+    if (!ordered || !inside) archive::refuse("holds points or metrics outside their bounds");
   }
 
  private:

@@ -58,7 +58,8 @@ void check_start(search_space const& space, configuration const& start, char con
 void unit_box::fields(archive& a) {
   a.same_size(lower).same_size(upper);
   for (std::size_t i = 0; i < lower.size(); ++i) {
-    if (!(lower[i] >= 0.0 && upper[i] <= 1.0)) archive::refuse("holds a box outside the unit cube");
+    if (!(lower[i] >= 0.0 && lower[i] <= upper[i] && upper[i] <= 1.0))
+      archive::refuse("holds what is no box in the unit cube");
   }
 }
 

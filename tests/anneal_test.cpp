@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <cmath>
 #include <coroutine>
@@ -8,6 +9,7 @@
 #include <limits>
 #include <numbers>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -366,4 +368,32 @@ TEST_CASE("an annealed step allocates nothing") {
     tuner.tell(1.0);
   }
   CHECK(count.since() == 0);
+}
+
+TEST_CASE("what is observed in the wrong size is an error that names both sizes") {
+  for (std::vector<double> const& wrong : {std::vector<double>{0.1}, std::vector<double>(5000, 0.1)}) {
+    auto const refused = [](observation const& seen, std::string const& why) {
+      auto tuner = constant(space().center()) | anneal({.horizon = 100});
+      tuner.ask();
+      CHECK_THROWS_WITH(tuner.tell(seen), why);
+    };
+    std::string const size = std::to_string(wrong.size());
+    refused({.metric = 1.0, .applied = wrong},
+            "observation.applied has " + size + " values, but the search space has 2 parameters");
+    refused({.metric = 1.0, .within = {wrong, wrong}}, "observation.within has " + size + " lower and " + size +
+                                                           " upper bounds, but the search space has 2 parameters");
+  }
+}
+
+TEST_CASE("a reach with bounds on one side only is open on the other") {
+  told log;
+  auto tuner = constant(space().at({{"lr", 0.1}}), &log) | anneal({.horizon = 100});
+  tuner.ask();
+  std::vector<double> const half{0.5, 0.5};
+  tuner.tell({.metric = 1.0, .within = {half, {}}});
+  tuner.ask();
+  tuner.tell({.metric = 1.0, .within = {{}, half}});
+  tuner.ask();
+  CHECK(log.upper.front() == 1.0);
+  CHECK(log.upper.back() < 0.51);
 }

@@ -24,6 +24,8 @@ using Catch::Approx;
 namespace {
 
 constexpr double nan_metric = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double largest = std::numeric_limits<double>::max();
 
 search_space rate_space() { return {real{"lr", 1e-6, 1.0, scale::log}}; }
 
@@ -74,6 +76,20 @@ std::vector<double> trace(suggestions tuner, int steps, auto metric) {
     tuner.tell(metric(i, asked));
   }
   return all;
+}
+
+/// Tells healthy training, and counts the suggestions that moved.
+int looks_in(suggestions& tuner, int steps, double noise = 0.0) {
+  training run;
+  int moved = 0;
+  double before = tuner.ask().values[0];
+  for (int i = 0; i < steps; ++i) {
+    double const metric = run.step(bowl(unit_rate(tuner.ask()), 0.75));
+    tuner.tell({.metric = metric, .noise = noise * metric});
+    moved += tuner.ask().values[0] != before;
+    before = tuner.ask().values[0];
+  }
+  return moved;
 }
 
 }  // namespace
@@ -295,16 +311,36 @@ TEST_CASE("a storm of NaN, infinities and absurd metrics is survived") {
   search_space const space = mixed_space();
   suggestions tuner = bayesian(space, {.seed = 5});
   support::noise random(6);
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  constexpr double largest = std::numeric_limits<double>::max();
   std::array const wild{nan_metric, infinity, -infinity, largest, -largest, 0.0, 1e-310, 1.0};
+  std::array const absurd{infinity, largest, 1e-310, nan_metric, -1.0};
+  auto const one_of = [&](auto const& all) {
+    return all[static_cast<std::size_t>(random.uniform() * static_cast<double>(all.size()))];
+  };
   for (int i = 0; i < 1000; ++i) {
     suggestion const& asked = tuner.ask();
     for (std::size_t k = 0; k < space.size(); ++k) REQUIRE(space.contains(k, asked.values[k]));
-    tuner.tell({.metric = wild[static_cast<std::size_t>(random.uniform() * wild.size())],
-                .noise = random.uniform() < 0.2 ? largest : 0.0,
-                .steps = random.uniform() < 0.1 ? 0.0 : 1.0});
+    tuner.tell({.metric = one_of(wild),
+                .noise = random.uniform() < 0.2 ? one_of(absurd) : 0.0,
+                .steps = random.uniform() < 0.1 ? one_of(std::array{0.0, 1e-310, infinity}) : 1.0});
   }
+  CHECK(looks_in(tuner, 300) > 50);
+}
+
+TEST_CASE("one metric of absurd noise, or metrics that hardly differ, leave the tuner looking") {
+  for (double const noise : {infinity, largest, 0.5 * largest, 1e200}) {
+    suggestions tuner = bayesian(rate_space());
+    looks_in(tuner, 20, 0.01);
+    tuner.tell({.metric = 1.0, .noise = noise});
+    INFO("noise " << noise);
+    CHECK(looks_in(tuner, 100, 0.01) > 20);
+  }
+  suggestions tuner = bayesian(rate_space());
+  tuner.ask();
+  for (int i = 0; i < 60; ++i) {
+    tuner.tell({.metric = i % 3 * 1e-310, .noise = i % 2 * 1e-312});
+    tuner.ask();
+  }
+  CHECK(looks_in(tuner, 200) > 40);
 }
 
 TEST_CASE("failures from the first to the last leave the tuner suggesting") {

@@ -6,6 +6,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cerrno>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -211,4 +212,32 @@ TEST_CASE("a process that is killed at any system call of a write leaves a whole
     CHECK((kept == before || kept == after));
     if (WIFEXITED(status)) CHECK(kept == after);
   }
+}
+
+TEST_CASE("parts that could not be read back are refused before anything is written") {
+  std::vector<checkpoint_part> parts;
+  for (int i = 0; i < 1024; ++i) parts.push_back({std::to_string(i), {}});
+  CHECK(decode("many", encode(parts)).parts().size() == 1024);
+  parts.push_back({"one more", {}});
+  CHECK_THROWS_MATCHES(encode(parts), invalid_option,
+                       MessageMatches(ContainsSubstring("1025 parts; allowed: at most 1024")));
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  parts = {{"pipeline", {}}, {"loader", {}}, {"pipeline", bytes_of("x")}};
+  CHECK_THROWS_MATCHES(store.write(parts), invalid_option, MessageMatches(ContainsSubstring("\"pipeline\"")));
+  CHECK_FALSE(store.read());
+}
+
+TEST_CASE("a pipeline goes into a store and back") {
+  test::folder const place;
+  checkpoint_store kept(place / "run");
+  auto const make = [] { return bayesian(search_space{real{"lr", 1e-5, 0.1, scale::log}}) | guard(); };
+  suggestions pipeline = make(), resumed = make();
+  for (double const metric : {3.0, 2.0, 1.0}) {
+    pipeline.ask();
+    pipeline.tell(metric);
+  }
+  kept.write(std::vector<checkpoint_part>{{"pipeline", save(pipeline)}});
+  load(resumed, (*kept.read())["pipeline"]);
+  CHECK(save(resumed) == save(pipeline));
 }

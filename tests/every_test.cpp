@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -216,4 +217,14 @@ TEST_CASE("how many observations are a stretch depends on what each covers") {
 TEST_CASE("every(0) is refused") {
   CHECK_THROWS_AS(every(0), invalid_option);
   CHECK_THROWS_AS(every(stride{.of_steps = 0, .otherwise = 1}), invalid_option);
+}
+
+TEST_CASE("applied values of the wrong size are an error that names both sizes") {
+  for (std::vector<double> const& applied : {std::vector<double>{1e-3}, std::vector<double>{1e-3, 0.0, 1.0}}) {
+    auto tuner = steady(space().center()) | every(3);
+    tuner.ask();
+    CHECK_THROWS_WITH(
+        tuner.tell({.metric = 1.0, .applied = applied}),
+        "observation.applied has " + std::to_string(applied.size()) + " values, but the search space has 2 parameters");
+  }
 }

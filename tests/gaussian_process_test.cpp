@@ -353,6 +353,61 @@ TEST_CASE("a surrogate that cannot be says so") {
   CHECK(process.parameters().length[0] == 0.4);
 }
 
+TEST_CASE("a subset of everything is the whole window") {
+  constexpr auto everything = std::numeric_limits<std::size_t>::max();
+  gaussian_process all({.categorical = {false}, .capacity = 8, .subset = everything});
+  gaussian_process whole({.categorical = {false}, .capacity = 8, .subset = 8});
+  for (gaussian_process* process : {&all, &whole}) {
+    for (int i = 0; i < 8; ++i) process->append(std::array{0.1 * i}, i, {.value = std::sin(i)});
+    process->learn();
+  }
+  CHECK(all.parameters().signal == whole.parameters().signal);
+}
+
+TEST_CASE("nothing that is not finite gets into a surrogate") {
+  gaussian_process process = fitted();
+  std::vector<std::byte> const before = save(process);
+  for (double const wrong : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    point const place{0.5, wrong};
+    CHECK_THROWS_AS(process.append(place, 1.0, {.value = 1.0}), invalid_option);
+    CHECK_THROWS_AS(process.append(inputs[0], wrong, {.value = 1.0}), invalid_option);
+    CHECK_THROWS_AS(process.append(inputs[0], 1.0, {.value = wrong}), invalid_option);
+    CHECK_THROWS_AS(process.append(inputs[0], 1.0, {.value = 1.0, .noise = wrong}), invalid_option);
+    CHECK_THROWS_AS(process.append(inputs[0], 1.0, {.value = 1.0, .step = place}), invalid_option);
+    CHECK_THROWS_AS(process.values(std::vector<double>(process.size(), wrong)), invalid_option);
+  }
+  CHECK_THROWS_AS(process.append(inputs[0], 1.0, {.value = 1.0, .noise = 1e200}), invalid_option);
+  CHECK(save(process) == before);
+}
+
+TEST_CASE("values too large to reckon with leave the hyperparameters as they are") {
+  gaussian_process process = plain();
+  for (std::size_t i = 0; i < inputs.size(); ++i) process.append(inputs[i], 0.0, {.value = 1e200 * targets[i]});
+  process.learn(0.1, 3);
+  CHECK(process.parameters().signal == near(1.3));
+  CHECK(process.parameters().noise == near(0.3));
+  process.values(targets);
+  process.learn(0.1, 3);
+  CHECK(process.parameters().signal != near(1.3));
+  CHECK(std::isfinite(process.predict(queries[0]).mean));
+}
+
+TEST_CASE("what is saved of a surrogate follows from what it was told alone") {
+  auto const saved = [] {
+    gaussian_process made = plain(64);
+    for (std::size_t i = 0; i < inputs.size(); ++i) made.append(inputs[i], 0.0, {.value = targets[i]});
+    return save(made);
+  };
+  std::vector<std::byte> const first = saved();
+  {
+    gaussian_process other = plain(64);
+    for (int i = 0; i < 64; ++i) other.append(inputs[static_cast<std::size_t>(i % 6)], i, {.value = 7.0});
+    other.refer_to(inputs[0]);
+    CHECK(other.difference(inputs[1]).variance > 0.0);
+  }
+  CHECK(saved() == first);
+}
+
 TEST_CASE("neighbours that claim to share more noise than they have leave everything finite") {
   gaussian_process made({.categorical = {false}, .capacity = 8});
   std::array<double, 1> x{0.5};

@@ -264,3 +264,22 @@ TEST_CASE("awaiting and telling mix: both speak to the same conversation") {
   CHECK(last == 3);
   CHECK(tuner.ask().number == 3);
 }
+
+TEST_CASE("an answer that comes after the end is followed by nothing, as one that leads there") {
+  std::vector<std::uint64_t> numbers;
+  std::stop_source source;
+  suggestions stopped = counting(5), over = counting(1);
+  stopped.stop_on(source.get_token());
+  auto train = [&](suggestions& tuner) -> task {
+    for (auto const* s = co_await tuner.next(); s; s = co_await tuner.next(observation{.metric = 1.0})) {
+      numbers.push_back(s->number);
+      if (s->number == 2) source.request_stop();
+    }
+    numbers.push_back(co_await tuner.next(observation{.metric = 1.0}) ? 100 : 0);
+  };
+  train(stopped);
+  CHECK(numbers == std::vector<std::uint64_t>{1, 2, 0});
+  numbers.clear();
+  train(over);
+  CHECK(numbers == std::vector<std::uint64_t>{1, 0});
+}

@@ -252,6 +252,7 @@ TEST_CASE("a guard's options that cannot be are refused by name, value and range
   CHECK_THROWS_AS(guard({.max_delta = infinity}), invalid_option);
   CHECK_THROWS_AS(guard({.max_delta = quiet_nan}), invalid_option);
   CHECK_THROWS_AS(guard({.max_regression = -0.1}), invalid_option);
+  CHECK_THROWS_AS(guard({.max_regression = quiet_nan}), invalid_option);
   CHECK_THROWS_AS(guard({.noise_margin = quiet_nan}), invalid_option);
   CHECK_THROWS_AS(guard({.window = 0}), invalid_option);
   CHECK_THROWS_AS(guard({.recall = 0}), invalid_option);
@@ -302,5 +303,18 @@ TEST_CASE("a step that is hardly another, or a single one of the user's own, is 
     other.assign(tuner.ask().values.values());
     other.assign(0, other[0] * (step % 8 == 0 ? 3.0 : 1.001));
     tuner.tell({.metric = 1.0, .applied = other.values()});
+  }
+}
+
+TEST_CASE("where metrics are not judged, nothing is a regression") {
+  settings const unjudged{.stability = {.enabled = false, .window = 1, .patience = 1, .cooldown = 0}};
+  guard_options without_noise = guard_from(unjudged);
+  without_noise.noise_margin = 0.0;
+  for (guard_options const& options : {guard_from(unjudged), without_noise}) {
+    auto tuner = climbing() | guard(options);
+    // Constant, so that nothing was gained and there is no noise; a failure interrupts what is compared.
+    auto const made = run(tuner, times(10, 1.0) + times(1, quiet_nan) + times(10, 5.0) + times(10, 1e300));
+    CHECK(count(made, event::regressed) == 0);
+    CHECK(count(made, event::backed_off | event::rolled_back) == 1);
   }
 }

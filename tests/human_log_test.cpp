@@ -79,3 +79,11 @@ TEST_CASE("what changes at every step is for debugging, and is told from what wa
 }
 
 TEST_CASE("a log needs a logger") { CHECK_THROWS_AS(human_log(nullptr), invalid_option); }
+
+TEST_CASE("a word cannot break a line of the log, or command the terminal") {
+  captured out;
+  human_log log(out.logger);
+  search_space const hostile{categorical{"a\x1b", {"x\ny\x1b[31m\xc2\x9b\xff\xc3\xa9"}}};
+  log.suggested({.number = 1, .values = hostile.center()});
+  CHECK(out.take() == "info 1 start: a\\u001B x\\u000Ay\\u001B[31m\\u009B\\xFF\xc3\xa9\n");
+}

@@ -419,7 +419,7 @@ TEST_CASE("hostile journals are refused within bounds") {
   CHECK(terminal.find('\x1b') == std::string::npos);
   CHECK(terminal.find('\x9b') == std::string::npos);
   std::string const name = refusal(replaced(header, "\"name\":\"lr\"", "\"name\":\"\\u001b\\u009b\"") + step);
-  CHECK(name == ":2: \"suggested\" has no \"??\"");
+  CHECK(name == ":2: \"suggested\" has no \"\\u001B\\u009B\"");
   CHECK_THROWS_AS(read_journal("/dev/zero"), journal_error);
   CHECK_THROWS_AS(read_journal("/"), journal_error);
 }
@@ -485,4 +485,13 @@ TEST_CASE("observers see the same in the given order") {
   }
   CHECK(first.lines() == 3);
   CHECK(second.lines() == 3);
+}
+
+TEST_CASE("a horizon that is no whole number is not known") {
+  for (auto const* text : {"1e3", "400 steps", "-1", "", "99999999999999999999999"}) {
+    journal_contents const read{
+        .header = {.space = search_space{real{"lr", 0.1, 1.0}}, .metadata = {{"horizon", text}}}};
+    INFO(text);
+    CHECK(earlier_run_from(read).horizon == 0);
+  }
 }

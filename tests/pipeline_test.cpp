@@ -366,3 +366,46 @@ TEST_CASE("no step reads a clock") {
   for (int i = 0; i < 500; ++i) tuning.tell(network.step(tuning.ask().values[0]));
   CHECK(reads.since() == 0);
 }
+
+namespace {
+
+/// Turns to ever other values, and numbers its suggestions or does not.
+suggestions turning(configuration values, std::uint64_t step) {
+  suggestion next{.number = step, .values = std::move(values), .why = reason::explore};
+  for (double rate = 1e-3;; rate = rate < 0.1 ? 1.07 * rate : 1e-3) {
+    next.values.assign(0, rate);
+    co_yield next;
+    next.number += step;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a tuner that leaves its suggestions without numbers is followed as any other") {
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"momentum", 0.0, 0.9}};
+  auto const trace = [&](auto const& stage, std::uint64_t step, double slope) {
+    suggestions tuner = turning(space.center(), step) | stage;
+    std::vector<double> all;
+    double metric = 3.0;
+    for (int i = 0; i < 400; ++i) {
+      suggestion const& asked = tuner.ask();
+      CHECK(asked.number == static_cast<std::uint64_t>(i + 1));
+      all.insert(all.end(), asked.values.values().begin(), asked.values.values().end());
+      all.push_back(static_cast<double>(asked.why));
+      all.push_back(static_cast<double>(asked.state));
+      all.push_back(static_cast<double>(asked.events));
+      tuner.tell({.metric = metric += slope, .restorable = i > 0 || slope < 0.0});
+    }
+    return all;
+  };
+  auto const check = [&](auto const& stage) {
+    for (double const slope : {-0.001, 0.0, 0.01}) CHECK(trace(stage, 0, slope) == trace(stage, 1, slope));
+  };
+  check(anneal({.horizon = 300}));
+  check(range_test({.horizon = 400}));
+  check(branch_test({.horizon = 400, .budget = 0.5, .least_steps = 8}));
+  check(bracket({.horizon = 20, .always = true}));
+  check(bracket({.horizon = 400, .always = true}));
+  check(every(3));
+  check(guard());
+}

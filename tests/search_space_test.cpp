@@ -166,3 +166,35 @@ TEST_CASE("spaces compare by what they describe") {
   CHECK_FALSE(mixed() == search_space{real{"lr", 1e-5, 1e-1, scale::log}});
   CHECK_FALSE(search_space{real{"lr", 0.1, 0.2}} == search_space{real{"lr", 0.1, 0.2, scale::log}});
 }
+
+TEST_CASE("a whole number reads whole") {
+  search_space const space{integer{"batch", 1, 10'000'000}, real{"lr", 0.0, 1e6}, integer{"shift", -1, 1}};
+  configuration const c = space.at({{"batch", 123457}, {"lr", 123457}, {"shift", -0.0}});
+  CHECK(c.text(0) == "123457");
+  CHECK(c.text(2) == "0");
+  CHECK(c.text(1) == "1.235e+05");
+}
+
+TEST_CASE("words are set as words, also beside numbers that an index could be") {
+  search_space const space{categorical{"clip", {"off", 0.0, 2.0, "auto"}}, categorical{"kind", {"a", "b"}},
+                           categorical{"width", {64.0, 128.0}}, real{"lr", 0.0, 1.0}};
+  configuration c = space.center();
+  c.set("clip", "auto");
+  CHECK(c.chosen("clip") == category{"auto"});
+  c.set("clip", "off");
+  CHECK(c.chosen("clip") == category{"off"});
+  c.set("clip", 0.0);
+  CHECK(c.chosen("clip") == category{0.0});
+  CHECK_THROWS_MATCHES(c.set("clip", 3), invalid_option,
+                       MessageMatches(ContainsSubstring("words among numbers are set as words")));
+  CHECK_THROWS_MATCHES(c.set("clip", "aut"), invalid_option,
+                       MessageMatches(ContainsSubstring("\"aut\" is not among its choices; did you mean \"auto\"?")));
+  c.set("kind", "b");
+  CHECK(c.chosen("kind") == category{"b"});
+  c.set("kind", 0);
+  CHECK(c.chosen("kind") == category{"a"});
+  CHECK_THROWS_MATCHES(c.set("width", "wide"), invalid_option, MessageMatches(ContainsSubstring("which are numbers")));
+  CHECK_THROWS_MATCHES(c.set("lr", "high"), invalid_option, MessageMatches(ContainsSubstring("not categorical")));
+  CHECK_THROWS_AS(c.set("none", "high"), invalid_option);
+  CHECK_THROWS_AS(configuration{}.set("kind", "a"), invalid_option);
+}
