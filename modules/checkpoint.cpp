@@ -54,7 +54,7 @@ std::vector<std::byte> save(suggestions& pipeline) {
   archive out;
   fields_of_space(out, pipeline);
   out(pipeline);
-  return {out.bytes().begin(), out.bytes().end()};
+  return out.release();
 }
 
 void load(suggestions& pipeline, std::span<std::byte const> bytes) {
@@ -78,26 +78,25 @@ std::span<std::byte const> checkpoint::operator[](std::string_view part) const {
 }
 
 // magic, version, header size | per part: name, size, checksum | checksum of all that | the parts
-std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
+std::vector<std::byte> header_of(std::span<checkpoint_part const> parts) {
   archive header;
   std::uint32_t v = version;
   std::uint64_t count = parts.size();
   header.section(magic);
   header(v)(count);
-  std::size_t total = 0;
   for (checkpoint_part const& one : parts) {
     std::string name = one.name;
     std::uint64_t size = one.bytes.size();
     std::uint64_t sum = checksum(one.bytes);
     header(name)(size)(sum);
-    total += one.bytes.size();
   }
-  std::vector<std::byte> all(header.bytes().begin(), header.bytes().end());
-  all.reserve(all.size() + sizeof(std::uint64_t) + total);
-  archive tail;
-  std::uint64_t sum = checksum(all);
-  tail(sum);
-  all.insert(all.end(), tail.bytes().begin(), tail.bytes().end());
+  std::uint64_t sum = checksum(header.bytes());
+  header(sum);
+  return header.release();
+}
+
+std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
+  std::vector<std::byte> all = header_of(parts);
   for (checkpoint_part const& one : parts) all.insert(all.end(), one.bytes.begin(), one.bytes.end());
   return all;
 }
