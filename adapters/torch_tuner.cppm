@@ -89,12 +89,14 @@ class torch_tuner {
   /// Keeps the run: the pipeline, and with a model also model, optimizer, random engine and the training states that
   /// the guard may return to. `own` parts come with it, for what the training loop keeps itself (a data loader's
   /// place); their names must not begin with "autotunenet". Between two hooks, at any time. Throws `checkpoint_error`,
-  /// and `invalid_option` for such a name; training may go on then, and what was kept before is whole.
+  /// `invalid_option` for such a name, and `c10::Error` or `std::bad_alloc` where memory ends; training may go on then,
+  /// and what was kept before is whole.
   void save(checkpoint_store& to, std::span<checkpoint_part const> own = {});
   /// Goes on from what `save` kept, in a process that made the tuner from the same settings, model and optimizer: what
   /// follows is, bit for bit, what would have followed, where LibTorch is deterministic and `snapshot_budget` is not in
   /// the way (it is measured in time; infinity or 0 take it out). Applies the values that were in force. Throws
-  /// `checkpoint_error` for anything else; the run is as it was then.
+  /// `checkpoint_error` for anything else, what a setter throws, and `c10::Error` or `std::bad_alloc` where memory
+  /// ends; the run is as it was then, but for a setter that throws again when it is given its former value.
   void resume(checkpoint const& from);
 
   /// The suggestion in force, after the end the last one. Holds until the next call of a hook.
