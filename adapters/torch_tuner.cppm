@@ -25,7 +25,8 @@ struct torch_options {
   /// For parameters that are not the optimizer's.
   std::vector<setter> setters = {};
   hook objective = hook::first;
-  /// Called when training state was put back, before the suggestion's values are applied.
+  /// Called when training state was put back, before the suggestion's values are applied. As for a setter, what it
+  /// throws passes out of the hook.
   std::function<void(restoration const&)> on_restore = {};
   /// The default CPU random engine is part of the training state.
   bool random_engine = true;
@@ -60,9 +61,11 @@ struct torch_options {
 /// objective: the learning rate is lowered where it shows overfitting, and with a model training goes back to where
 /// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other
 /// hook only reports trouble: NaN or infinity there, too, is told at once as a failure of the pending suggestion. No
-/// metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws passes out. When a setter
-/// throws, nothing of the suggestion is applied, it stays pending, and the next observation tells so by the values in
-/// force. When the pipeline has ended, the last values stay and the hooks do nothing.
+/// metric makes a hook throw for being NaN or infinite; what the pipeline, a setter or `on_restore` throws passes out.
+/// When one of the latter two throws, training state has been saved and put back as the suggestion asks, for a stage
+/// does not ask twice, and none of its values is applied: in force are those of before, or those that came back with
+/// the state. It stays pending, and the next observation tells so by the values in force. When the pipeline has ended,
+/// the last values stay and the hooks do nothing.
 ///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class torch_tuner {

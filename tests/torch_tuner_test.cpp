@@ -330,6 +330,44 @@ TEST_CASE("a setter that throws leaves the suggestion unapplied, and the next ob
   CHECK(learning_rate(sgd) == 0.3);
 }
 
+TEST_CASE("training state goes back though a setter or on_restore throws, and the values in force came with it") {
+  using enum training_state;
+  seed(1);
+  for (bool const setter_throws : {true, false}) {
+    small_network network;
+    optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+    std::vector<told> seen;
+    bool broken = false;
+    auto const fail = [&](bool now) {
+      if (broken && now) throw std::runtime_error("out of memory");
+    };
+    search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"batch", 1.0, 64.0}};
+    torch_tuner tuner(sgd,
+                      scripted(space, {{{0.1, 8.0}, mark_trial}, {{0.2, 8.0}}, {{0.3, 64.0}, return_to_trial}}, seen),
+                      {.model = &network,
+                       .setters = {{.name = "batch", .set = [&](double) { fail(setter_throws); }}},
+                       .on_restore = [&](restoration const&) { fail(!setter_throws); }});
+    auto const marked = weights(network);
+    for (int i = 0; i < 2; ++i) {
+      broken = i == 1;
+      double const loss = train_step(network, sgd);
+      if (broken)
+        CHECK_THROWS_AS(tuner.on_step_end(loss), std::runtime_error);
+      else
+        tuner.on_step_end(loss);
+    }
+    CHECK(same_bits(weights(network), marked));
+    CHECK(tuner.current().number == 3);
+    broken = false;
+    tuner.on_step_end(1.0);
+    REQUIRE(seen.size() == 3);
+    CHECK(seen[2].number == 3);
+    CHECK(seen[2].restorable);
+    CHECK(seen[2].applied == std::vector{0.5, 8.0});
+    CHECK(learning_rate(sgd) == 0.3);
+  }
+}
+
 TEST_CASE("names the optimizer does not have are refused at construction") {
   small_network network;
   optim::Adam adam(network.parameters());
