@@ -35,19 +35,6 @@ suggestion const& first_of(suggestions& pipeline) {
   return *first;
 }
 
-coverage covered_by(hook objective) noexcept {
-  switch (objective) {
-    case hook::first:
-      break;
-    case hook::step:
-      return coverage::step;
-    case hook::epoch:
-    case hook::validation:
-      return coverage::epoch;
-  }
-  return coverage::unknown;
-}
-
 /// What the adapter itself knows.
 struct progress {
   std::uint64_t steps = 0;
@@ -55,13 +42,14 @@ struct progress {
   bool state_was_missing = false;
   double validation = none;  // heard since the objective
   hook objective = hook::first;
+  bool failed_early = false;       // while no hook had carried a metric: yet to be told
   std::vector<double> in_force{};  // in a checkpoint
 
   void fields(archive& a) {
     a.section("torch tuner");
     a(steps)(lasting_steps)(state_was_missing)(validation);
     a.between(objective, hook::first, hook::validation);
-    a(in_force);
+    a(failed_early)(in_force);
   }
 };
 
@@ -123,7 +111,7 @@ struct torch_tuner::state {
                    .steps = own_stretch ? 1.0 : 0.0,
                    .restorable = slots && !now.state_was_missing,
                    .validation = std::exchange(now.validation, none),
-                   .covers = covered_by(now.objective)});
+                   .covers = now.objective == hook::step ? coverage::step : coverage::epoch});
     suggestion const* const next = pipeline.poll();
     if (!next) return;
     current = *next;
@@ -205,13 +193,17 @@ struct torch_tuner::state {
   void hear(hook from, double metric) {
     if (now.objective == hook::first) now.objective = from;
     bool const own = from == now.objective;
+    if (own && std::exchange(now.failed_early, false)) return tell(none, outcome::failed, true);
     bool const usable = std::isfinite(metric);
     if (own || !usable) return tell(metric, usable ? outcome::measured : outcome::failed, own);
     if (from == hook::validation) now.validation = metric;
   }
 
+  // Before any metric nothing says how much of the run has failed. Two in a row are an epoch: a step would most likely
+  // have told of its loss first.
   void fail() {
     bool const open = now.objective == hook::first;
+    if (open && !std::exchange(now.failed_early, !now.failed_early)) return;
     tell(none, outcome::failed, open || now.objective == hook::step);
   }
 };

@@ -86,7 +86,9 @@ class torch_tuner {
   void on_epoch_end(at::Tensor const& metric);
   void on_validation_end(double metric);
   void on_validation_end(at::Tensor const& metric);
-  /// The user's code threw: the stretch failed.
+  /// The user's code threw: the stretch failed. While no hook has carried a metric yet and `torch_options::objective`
+  /// does not name one, how much has failed is not known: this is told with the first metric, in its place, or where a
+  /// second failure comes before that, both as one epoch.
   void on_failure();
 
   /// Keeps the run: the pipeline, and with a model also model, optimizer, random engine and the training states that

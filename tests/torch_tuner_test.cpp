@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/folder.hpp"
 #include "support/small_network.hpp"
 
 import autotunenet.torch;
@@ -56,6 +57,7 @@ struct told {
   double steps;
   bool restorable;
   double validation;
+  coverage covers;
 };
 
 struct line {
@@ -79,7 +81,8 @@ suggestions scripted(search_space space, std::vector<line> script, std::vector<t
                     {answer.applied.begin(), answer.applied.end()},
                     answer.steps,
                     answer.restorable,
-                    answer.validation});
+                    answer.validation,
+                    answer.covers});
   }
 }
 
@@ -254,6 +257,69 @@ TEST_CASE("each NaN and each infinity between two objectives reaches the pipelin
   REQUIRE(seen.size() == 4);
   for (told const& t : seen) CHECK(t.result == outcome::failed);
   CHECK(learning_rate(sgd) == 0.5);
+}
+
+TEST_CASE("a failure before any metric waits for the first one, and is told of the stretch that one covers") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  for (hook const first : {hook::step, hook::epoch, hook::validation}) {
+    std::vector<told> seen;
+    torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}, {{0.3}}}, seen));
+    auto const call = [&](double metric) {
+      first == hook::step    ? tuner.on_step_end(metric)
+      : first == hook::epoch ? tuner.on_epoch_end(metric)
+                             : tuner.on_validation_end(metric);
+    };
+    tuner.on_step_end();
+    tuner.on_failure();
+    CHECK(seen.empty());
+    CHECK(tuner.objective() == hook::first);
+    call(2.0);
+    call(1.0);
+    tuner.on_failure();
+    REQUIRE(seen.size() == 3);
+    CHECK(seen[0].number == 1);
+    CHECK(seen[0].result == outcome::failed);
+    CHECK(seen[0].steps == 1.0);
+    CHECK(seen[1].result == outcome::measured);
+    CHECK(seen[1].metric == 1.0);
+    CHECK(seen[2].result == outcome::failed);
+    for (told const& t : seen) CHECK(t.covers == (first == hook::step ? coverage::step : coverage::epoch));
+  }
+}
+
+TEST_CASE("failures alone are told all the same, two as an epoch, and survive a checkpoint") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}}, seen));
+  tuner.on_failure();
+  CHECK(seen.empty());
+  tuner.on_failure();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].result == outcome::failed);
+  CHECK(seen[0].covers == coverage::epoch);
+  CHECK(tuner.objective() == hook::first);
+  tuner.on_step_end(1.0);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[1].result == outcome::measured);
+  CHECK(seen[1].covers == coverage::step);
+
+  auto const rate_after = [&](bool resumes) {
+    optim::SGD fresh(network.parameters(), optim::SGDOptions(0.5));
+    settings const chosen{.parameters = rates()};
+    torch_tuner failed = tune(fresh, chosen), other = tune(fresh, chosen);
+    failed.on_failure();
+    failed.save(store);
+    other.resume(*store.read());
+    torch_tuner& goes_on = resumes ? other : failed;
+    goes_on.on_step_end(1.0);
+    return learning_rate(fresh);
+  };
+  CHECK(rate_after(true) == rate_after(false));
+  CHECK(rate_after(true) < 0.5);
 }
 
 TEST_CASE("an observation is one unit of the run's length, however many training steps it took") {
