@@ -86,9 +86,9 @@ class torch_tuner {
   void on_epoch_end(at::Tensor const& metric);
   void on_validation_end(double metric);
   void on_validation_end(at::Tensor const& metric);
-  /// The user's code threw: the stretch failed. While no hook has carried a metric yet and `torch_options::objective`
-  /// does not name one, how much has failed is not known: this is told with the first metric, in its place, or where a
-  /// second failure comes before that, both as one epoch.
+  /// The user's code threw: the stretch failed. While no hook has carried a metric yet, be it NaN, and
+  /// `torch_options::objective` names none, how much has failed is not known: this is told with the first metric, in
+  /// its place, or where a second failure comes before that, both as one epoch.
   void on_failure();
 
   /// Keeps the run: the pipeline, and with a model also model, optimizer, random engine and the training states that
@@ -100,8 +100,8 @@ class torch_tuner {
   /// Goes on from what `save` kept, in a process that made the tuner from the same settings, model and optimizer: what
   /// follows is, bit for bit, what would have followed, where LibTorch is deterministic and `snapshot_budget` is not in
   /// the way (it is measured in time; infinity or 0 take it out). Applies the values that were in force. Throws
-  /// `checkpoint_error` for anything else, what a setter throws, and `c10::Error` or `std::bad_alloc` where memory
-  /// ends; the run is as it was then, but for a setter that throws again when it is given its former value.
+  /// `checkpoint_error` for anything else; what a setter throws passes out, and `c10::Error` or `std::bad_alloc` where
+  /// memory ends. The run is as it was then, but for a setter that throws again when it is given its former value.
   void resume(checkpoint const& from);
 
   /// The suggestion in force, after the end the last one. Holds until the next call of a hook.
