@@ -130,14 +130,20 @@ void group_setting::check(Optimizer const& optimizer, double value) {
   }
 }
 
+void group_setting::prepare(Optimizer& optimizer, double value) const {
+  if (!what_->has_velocity) return;
+  for (std::size_t g = first(); g < last(); ++g) {
+    auto const& group = optimizer.param_groups()[g];
+    if (what_->get(group.options()) == 0.0 && target(g, value) != 0.0) begin_velocity(optimizer, group);
+  }
+}
+
 bool group_setting::write(Optimizer& optimizer, double value) const {
   bool changed = false;
   for (std::size_t g = first(); g < last(); ++g) {
     auto& group = optimizer.param_groups()[g];
     double const meant = target(g, value);
-    double const present = what_->get(group.options());
-    if (present == meant) continue;
-    if (what_->has_velocity && present == 0.0) begin_velocity(optimizer, group);
+    if (what_->get(group.options()) == meant) continue;
     what_->set(group.options(), meant);
     changed = true;
   }

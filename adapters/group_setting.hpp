@@ -29,7 +29,9 @@ class group_setting {
 
   /// Throws `invalid_option` where a group cannot take what the value means for it.
   void check(torch::optim::Optimizer const& optimizer, double value);
-  /// Whether anything changed. Cannot fail after `check`.
+  /// Gets what `write` of that value will need, after `check`. What the optimizer computes is as before.
+  void prepare(torch::optim::Optimizer& optimizer, double value) const;
+  /// Whether anything changed. Cannot fail after `prepare`.
   bool write(torch::optim::Optimizer& optimizer, double value) const;
   double read(torch::optim::Optimizer const& optimizer) const;
 

@@ -43,7 +43,8 @@ struct optimizer_kind {
 /// By the type of the options; one that is not known has only what every optimizer has.
 optimizer_kind const& kind_of(torch::optim::OptimizerOptions const&);
 
-/// A group's momentum begins anew: SGD forgets its velocity, RMSprop is given one of zeros.
+/// A group's momentum begins anew: SGD forgets its velocity, RMSprop is given one of zeros. While momentum is 0 nothing
+/// reads what this changes.
 void begin_velocity(torch::optim::Optimizer&, torch::optim::OptimizerParamGroup const&);
 
 }  // namespace autotunenet

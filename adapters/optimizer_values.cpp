@@ -70,7 +70,7 @@ struct optimizer_values::state {
 
   void bind(std::size_t i, std::span<setter const> setters, std::span<std::string_view const> setter_names);
   void refuse_overlap() const;
-  void check(std::span<double const> values);
+  void check_and_prepare(std::span<double const> values);
   bool call_setters(std::span<double const> values);
   bool write_groups(std::span<double const> values);
 };
@@ -132,7 +132,7 @@ void optimizer_values::state::refuse_overlap() const {
   }
 }
 
-void optimizer_values::state::check(std::span<double const> values) {
+void optimizer_values::state::check_and_prepare(std::span<double const> values) {
   if (values.size() != space.size()) {
     throw invalid_option(
         std::format("{} values given for a search space of {} parameters", values.size(), space.size()));
@@ -143,6 +143,7 @@ void optimizer_values::state::check(std::span<double const> values) {
                                      space.is_categorical(i) ? "the index of a choice" : "finite"));
   }
   for (group_binding& b : of_groups) b.how.check(*optimizer, b.meant(values[b.parameter]));
+  for (group_binding const& b : of_groups) b.how.prepare(*optimizer, b.meant(values[b.parameter]));
 }
 
 bool optimizer_values::state::call_setters(std::span<double const> values) {
@@ -200,7 +201,7 @@ bool optimizer_values::apply(configuration const& values) {
 }
 
 bool optimizer_values::apply(std::span<double const> values) {
-  state_->check(values);
+  state_->check_and_prepare(values);
   bool const called = state_->call_setters(values);
   return state_->write_groups(values) || called;
 }

@@ -47,11 +47,12 @@ class optimizer_values {
   ~optimizer_values();
 
   /// Brings the values into effect, all or none; gives whether anything changed. Values in effect are left alone, which
-  /// costs no more than the comparison. Every value is checked before the first is applied; then the setters are called
-  /// in the space's order; what the optimizer holds is written last, when nothing can fail any more. Where a setter
-  /// throws, those called before it are given their former values (as far as known: one without `get` has none before
-  /// its first call), and the exception passes on.
-  /// Throws `invalid_option`: a value that is not finite or not allowed, a configuration of another space.
+  /// costs no more than the comparison. Every value is checked, and memory for a velocity taken, before the first is
+  /// applied; then the setters are called in the space's order; what the optimizer holds is written last, when nothing
+  /// can fail any more. Where a setter throws, those called before it are given their former values (as far as known:
+  /// one without `get` has none before its first call), and the exception passes on. Throws `invalid_option`: a value
+  /// that is not finite or not allowed, a configuration of another space; `c10::Error` where there is no memory for a
+  /// velocity.
   bool apply(configuration const& values);
   /// The same from native values in the space's order; those may lie outside the space's bounds.
   bool apply(std::span<double const> values);

@@ -35,17 +35,30 @@ suggestion const& first_of(suggestions& pipeline) {
   return *first;
 }
 
-coverage covered_by(hook objective) noexcept {
-  switch (objective) {
-    case hook::first:
-      break;
-    case hook::step:
-      return coverage::step;
-    case hook::epoch:
-    case hook::validation:
-      return coverage::epoch;
+/// What the adapter itself knows.
+struct progress {
+  std::uint64_t steps = 0;
+  std::uint64_t lasting_steps = 0;  // of those, the ones that were not undone
+  bool state_was_missing = false;
+  double validation = none;  // heard since the objective
+  hook objective = hook::first;
+  bool failed_early = false;       // while no hook had carried a metric: yet to be told
+  std::vector<double> in_force{};  // in a checkpoint
+
+  void fields(archive& a) {
+    a.section("torch tuner");
+    a(steps)(lasting_steps)(state_was_missing)(validation);
+    a.between(objective, hook::first, hook::validation);
+    a(failed_early)(in_force);
   }
-  return coverage::unknown;
+};
+
+// On a way back: the first failure is the one to tell of.
+void attempt(auto&& call) noexcept {
+  try {
+    call();
+  } catch (...) {
+  }
 }
 
 }  // namespace
@@ -54,44 +67,36 @@ struct torch_tuner::state {
   suggestions pipeline;
   suggestion current;
   optimizer_values values;
-  std::optional<training_slots> slots;
   std::function<void(restoration const&)> on_restore;
-  hook objective;
+  hook named_objective;
   torch::nn::Module* model;
   torch::optim::Optimizer* optimizer;
-  std::filesystem::path folder;
-  training_snapshot copy;  // of model and optimizer, while a checkpoint is made or loaded
-  std::vector<double> to_apply{};
-  bool state_was_missing = false;
-  double validation = none;  // heard since the objective
-  std::uint64_t steps = 0;
-  std::uint64_t lasting_steps = 0;  // of those, the ones that were not undone
+  slot_options how;
+  std::optional<training_slots> slots;
+  progress now{.objective = named_objective};
 
   state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
       : pipeline(std::move(from)),
         current(first_of(pipeline)),
         values(tuned, current.values.space(), std::move(options.setters)),
         on_restore(std::move(options.on_restore)),
-        objective(options.objective),
+        named_objective(options.objective),
         model(options.model),
         optimizer(&tuned),
-        folder(options.snapshot_folder),
-        copy(options.random_engine, folder) {
-    if (model) {
-      slots.emplace(*model, tuned,
-                    slot_options{.random_engine = options.random_engine,
-                                 .budget = options.snapshot_budget,
-                                 .folder = options.snapshot_folder,
-                                 .snapshots = options.snapshots});
-    }
+        how{.random_engine = options.random_engine,
+            .budget = options.snapshot_budget,
+            .folder = std::move(options.snapshot_folder),
+            .snapshots = options.snapshots} {
+    if (model) slots.emplace(*model, tuned, how);
   }
 
   void apply() {
     slots_report report;
-    if (slots) report = slots->carry_out(current.state, lasting_steps);
-    state_was_missing = !report.complete;
+    if (slots) report = slots->carry_out(current.state, now.lasting_steps);
+    now.state_was_missing = !report.complete;
     if (report.returned != training_state::keep) {
-      auto const undone = static_cast<std::int64_t>(std::exchange(lasting_steps, report.marked_at) - report.marked_at);
+      auto const undone =
+          static_cast<std::int64_t>(std::exchange(now.lasting_steps, report.marked_at) - report.marked_at);
       if (on_restore) on_restore({.what = report.returned, .marked_at = report.marked_at, .steps_undone = undone});
     }
     values.apply(current.values);
@@ -104,42 +109,22 @@ struct torch_tuner::state {
                    .number = current.number,
                    .applied = values.read(),
                    .steps = own_stretch ? 1.0 : 0.0,
-                   .restorable = slots && !state_was_missing,
-                   .validation = std::exchange(validation, none),
-                   .covers = covered_by(objective)});
+                   .restorable = slots && !now.state_was_missing,
+                   .validation = std::exchange(now.validation, none),
+                   .covers = now.objective == hook::step ? coverage::step : coverage::epoch});
     suggestion const* const next = pipeline.poll();
     if (!next) return;
     current = *next;
     apply();
   }
 
-  void fields(archive& a) {
-    a.section("torch tuner");
-    a(steps)(lasting_steps)(state_was_missing)(validation);
-    hook heard = objective;
-    a.between(heard, hook::first, hook::validation);
-    if (a.reading() && objective != hook::first && heard != objective)
-      archive::refuse("is of a run with another objective");
-    objective = heard;
-    std::vector<double> in_force;
-    if (!a.reading()) {
-      std::span<double const> const now = values.read();
-      in_force.assign(now.begin(), now.end());
-    }
-    a(in_force);
-    if (in_force.size() != values.space().size()) archive::refuse("holds values of another search space");
-    to_apply = std::move(in_force);
-  }
-
   void save(checkpoint_store& to, std::span<checkpoint_part const> own) {
+    std::span<double const> const in_force = values.read();
+    now.in_force.assign(in_force.begin(), in_force.end());
     std::vector<checkpoint_part> parts{{"autotunenet pipeline", autotunenet::save(pipeline)},
-                                       {"autotunenet adapter", autotunenet::save(*this)}};
+                                       {"autotunenet adapter", autotunenet::save(now)}};
     if (slots) {
-      copy.save(*model, *optimizer);
-      archive training;
-      copy.fields(training, *model, *optimizer);
-      copy.clear();
-      parts.push_back({"autotunenet training", {training.bytes().begin(), training.bytes().end()}});
+      parts.push_back({"autotunenet training", saved_training()});
       parts.push_back({"autotunenet slots", autotunenet::save(*slots)});
     }
     for (checkpoint_part const& one : own) {
@@ -151,59 +136,75 @@ struct torch_tuner::state {
     to.write(parts);
   }
 
-  // First what can be put back, the pipeline last: one that ends by being loaded could not be brought back to life.
+  std::vector<std::byte> saved_training() {
+    training_snapshot present(how.random_engine);
+    present.save(*model, *optimizer);
+    archive out;
+    present.fields(out, *model, *optimizer);
+    return out.release();
+  }
+
+  // What is read lies beside what there is until all of it has been accepted. First what can be put back, the pipeline
+  // last: one that ends by being loaded could not be brought back to life.
   void resume(checkpoint const& from) {
     auto const of = [&](char const* part) { return from["autotunenet " + std::string(part)]; };
     if (slots.has_value() != from.contains("autotunenet training")) {
       throw checkpoint_error(std::format("checkpoint {}: was made {} a model, and the tuner here has {}", from.name(),
                                          slots ? "without" : "with", slots ? "one" : "none"));
     }
+    progress then;
+    load(then, of("adapter"));
+    if (named_objective != hook::first && then.objective != named_objective)
+      archive::refuse("is of a run with another objective");
+    if (then.in_force.size() != values.space().size()) archive::refuse("holds values of another search space");
+
+    std::optional<training_slots> slots_then;
+    std::optional<training_snapshot> trained, before;
     if (slots) {
+      load(slots_then.emplace(*model, *optimizer, how), of("slots"));
       archive training(of("training"));
-      copy.fields(training, *model, *optimizer);
+      trained.emplace(how.random_engine, how.folder).fields(training, *model, *optimizer);
+      before.emplace(how.random_engine, how.folder).save(*model, *optimizer);
     }
-    std::vector<std::byte> const own_before = autotunenet::save(*this);
-    std::vector<std::byte> const slots_before = slots ? autotunenet::save(*slots) : std::vector<std::byte>();
-    training_snapshot before(copy.with_random_engine(), folder);
-    if (slots) before.save(*model, *optimizer);
     std::span<double const> const in_force = values.read();
     std::vector<double> const values_before(in_force.begin(), in_force.end());
     try {
-      load(*this, of("adapter"));
-      if (slots) {
-        load(*slots, of("slots"));
-        copy.restore(*optimizer);
-      }
-      values.apply(to_apply);
+      if (trained) trained->restore(*optimizer);
+      values.apply(then.in_force);
       load(pipeline, of("pipeline"));
     } catch (...) {
-      load(*this, own_before);
-      if (slots) {
-        load(*slots, slots_before);
-        before.restore(*optimizer);
-      }
-      try {
-        values.apply(values_before);
-      } catch (...) {
-        // A setter that fails once more: the first failure is the one to report.
-      }
+      // The way back may need memory, of which there is more without these.
+      trained.reset();
+      slots_then.reset();
+      if (before) attempt([&] { before->restore(*optimizer); });
+      attempt([&] { values.apply(values_before); });
       throw;
     }
-    copy.clear();
+    slots = std::move(slots_then);
+    now = std::move(then);
     if (suggestion const* const pending = pipeline.poll()) current = *pending;
   }
 
   void count_step() noexcept {
-    ++steps;
-    ++lasting_steps;
+    ++now.steps;
+    ++now.lasting_steps;
   }
 
   void hear(hook from, double metric) {
-    if (objective == hook::first) objective = from;
+    if (now.objective == hook::first) now.objective = from;
+    bool const own = from == now.objective;
+    if (own && std::exchange(now.failed_early, false)) return tell(none, outcome::failed, true);
     bool const usable = std::isfinite(metric);
-    if (from == objective || !usable)
-      return tell(metric, usable ? outcome::measured : outcome::failed, from == objective);
-    if (from == hook::validation) validation = metric;
+    if (own || !usable) return tell(metric, usable ? outcome::measured : outcome::failed, own);
+    if (from == hook::validation) now.validation = metric;
+  }
+
+  // Before any metric nothing says how much of the run has failed. Two in a row are an epoch: a step would most likely
+  // have told of its loss first.
+  void fail() {
+    bool const open = now.objective == hook::first;
+    if (open && !std::exchange(now.failed_early, !now.failed_early)) return;
+    tell(none, outcome::failed, open || now.objective == hook::step);
   }
 };
 
@@ -225,10 +226,7 @@ void torch_tuner::on_epoch_end(double metric) { state_->hear(hook::epoch, metric
 void torch_tuner::on_epoch_end(at::Tensor const& metric) { on_epoch_end(metric_value(metric)); }
 void torch_tuner::on_validation_end(double metric) { state_->hear(hook::validation, metric); }
 void torch_tuner::on_validation_end(at::Tensor const& metric) { on_validation_end(metric_value(metric)); }
-void torch_tuner::on_failure() {
-  bool const step_lost = state_->objective == hook::step || state_->objective == hook::first;
-  state_->tell(none, outcome::failed, step_lost);
-}
+void torch_tuner::on_failure() { state_->fail(); }
 
 void torch_tuner::save(checkpoint_store& to, std::span<checkpoint_part const> own) { state_->save(to, own); }
 void torch_tuner::resume(checkpoint const& from) {
@@ -243,10 +241,10 @@ void torch_tuner::resume(checkpoint const& from) {
 
 suggestion const& torch_tuner::current() const noexcept { return state_->current; }
 std::span<double const> torch_tuner::applied() { return state_->values.read(); }
-hook torch_tuner::objective() const noexcept { return state_->objective; }
+hook torch_tuner::objective() const noexcept { return state_->now.objective; }
 bool torch_tuner::finished() const noexcept { return state_->pipeline.finished(); }
 bool torch_tuner::restorable() const noexcept { return state_->slots.has_value(); }
-std::uint64_t torch_tuner::steps() const noexcept { return state_->steps; }
+std::uint64_t torch_tuner::steps() const noexcept { return state_->now.steps; }
 double torch_tuner::snapshot_seconds() const noexcept { return state_->slots ? state_->slots->seconds() : 0.0; }
 
 torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options) {

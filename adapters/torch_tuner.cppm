@@ -25,7 +25,8 @@ struct torch_options {
   /// For parameters that are not the optimizer's.
   std::vector<setter> setters = {};
   hook objective = hook::first;
-  /// Called when training state was put back, before the suggestion's values are applied.
+  /// Called when training state was put back, before the suggestion's values are applied. As for a setter, what it
+  /// throws passes out of the hook.
   std::function<void(restoration const&)> on_restore = {};
   /// The default CPU random engine is part of the training state.
   bool random_engine = true;
@@ -60,9 +61,11 @@ struct torch_options {
 /// objective: the learning rate is lowered where it shows overfitting, and with a model training goes back to where
 /// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other
 /// hook only reports trouble: NaN or infinity there, too, is told at once as a failure of the pending suggestion. No
-/// metric makes a hook throw for being NaN or infinite; what the pipeline or a setter throws passes out. When a setter
-/// throws, nothing of the suggestion is applied, it stays pending, and the next observation tells so by the values in
-/// force. When the pipeline has ended, the last values stay and the hooks do nothing.
+/// metric makes a hook throw for being NaN or infinite; what the pipeline, a setter or `on_restore` throws passes out.
+/// When one of the latter two throws, training state has been saved and put back as the suggestion asks, for a stage
+/// does not ask twice, and none of its values is applied: in force are those of before, or those that came back with
+/// the state. It stays pending, and the next observation tells so by the values in force. When the pipeline has ended,
+/// the last values stay and the hooks do nothing.
 ///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class torch_tuner {
@@ -83,18 +86,22 @@ class torch_tuner {
   void on_epoch_end(at::Tensor const& metric);
   void on_validation_end(double metric);
   void on_validation_end(at::Tensor const& metric);
-  /// The user's code threw: the stretch failed.
+  /// The user's code threw: the stretch failed. While no hook has carried a metric yet, be it NaN, and
+  /// `torch_options::objective` names none, how much has failed is not known: this is told with the first metric, in
+  /// its place, or where a second failure comes before that, both as one epoch.
   void on_failure();
 
   /// Keeps the run: the pipeline, and with a model also model, optimizer, random engine and the training states that
   /// the guard may return to. `own` parts come with it, for what the training loop keeps itself (a data loader's
   /// place); their names must not begin with "autotunenet". Between two hooks, at any time. Throws `checkpoint_error`,
-  /// and `invalid_option` for such a name; training may go on then, and what was kept before is whole.
+  /// `invalid_option` for such a name, and `c10::Error` or `std::bad_alloc` where memory ends; training may go on then,
+  /// and what was kept before is whole.
   void save(checkpoint_store& to, std::span<checkpoint_part const> own = {});
   /// Goes on from what `save` kept, in a process that made the tuner from the same settings, model and optimizer: what
   /// follows is, bit for bit, what would have followed, where LibTorch is deterministic and `snapshot_budget` is not in
   /// the way (it is measured in time; infinity or 0 take it out). Applies the values that were in force. Throws
-  /// `checkpoint_error` for anything else; the run is as it was then.
+  /// `checkpoint_error` for anything else; what a setter throws passes out, and `c10::Error` or `std::bad_alloc` where
+  /// memory ends. The run is as it was then, but for a setter that throws again when it is given its former value.
   void resume(checkpoint const& from);
 
   /// The suggestion in force, after the end the last one. Holds until the next call of a hook.

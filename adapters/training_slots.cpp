@@ -141,6 +141,7 @@ void training_slots::fields(archive& a) {
     if (one.valid) one.saved.fields(a, *model_, *optimizer_);
   };
   if (!a.reading()) {
+    a.reserve(room_in_archive(bytes(), 4 + good_.size()));
     exchange(best_);
     exchange(origin_);
     exchange(trial_);

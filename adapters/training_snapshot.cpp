@@ -136,6 +136,7 @@ void training_snapshot::fields(archive& a, Module const& model, Optimizer const&
   a.section("training snapshot");
   std::vector<at::Tensor> const live = everything(model, optimizer);
   if (a.reading()) state_->forget();
+  if (!a.reading()) a.reserve(room_in_archive(bytes()));
   std::unordered_map<void*, at::Tensor> copies;
   for (auto const& [tensor, copy] : state_->tensors) copies.emplace(tensor.unsafeGetTensorImpl(), copy);
   std::uint64_t count = live.size();

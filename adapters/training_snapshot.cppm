@@ -60,3 +60,12 @@ class training_snapshot {
 };
 
 }  // namespace autotunenet
+
+namespace autotunenet {
+
+/// What snapshots of so many bytes take in an archive, about: beside the tensors lie shapes, options, random engines.
+inline std::size_t room_in_archive(std::size_t bytes, std::size_t snapshots = 1) {
+  return bytes + bytes / 16 + snapshots * (std::size_t{64} << 10);
+}
+
+}  // namespace autotunenet

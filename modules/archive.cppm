@@ -37,6 +37,12 @@ class archive {
   bool reading() const noexcept { return reading_; }
   /// What was written.
   std::span<std::byte const> bytes() const noexcept { return written_; }
+  /// The same, given away: the archive is empty then.
+  std::vector<std::byte> release() noexcept { return std::exchange(written_, {}); }
+  /// Before much is written: without it what was written moves as it grows, and lies in memory twice meanwhile.
+  void reserve(std::size_t more) {
+    if (!reading_) written_.reserve(written_.size() + more);
+  }
   /// Bytes read so far.
   std::size_t position() const noexcept { return at_; }
   /// Whether everything was read.

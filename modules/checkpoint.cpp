@@ -20,7 +20,7 @@ namespace autotunenet {
 namespace {
 
 constexpr std::string_view magic = "autotunenet checkpoint";
-constexpr std::uint32_t version = 6;
+constexpr std::uint32_t version = 7;
 constexpr std::size_t most_parts = 1024;
 
 constexpr std::array<std::uint64_t, 256> make_table() {
@@ -67,7 +67,7 @@ std::vector<std::byte> save(suggestions& pipeline) {
   archive out;
   fields_of_space(out, pipeline);
   out(pipeline);
-  return {out.bytes().begin(), out.bytes().end()};
+  return out.release();
 }
 
 void load(suggestions& pipeline, std::span<std::byte const> bytes) {
@@ -91,7 +91,7 @@ std::span<std::byte const> checkpoint::operator[](std::string_view part) const {
 }
 
 // magic, version, header size | per part: name, size, checksum | checksum of all that | the parts
-std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
+std::vector<std::byte> header_of(std::span<checkpoint_part const> parts) {
   if (parts.size() > most_parts) {
     throw invalid_option(std::format("a checkpoint of {} parts; allowed: at most {}", parts.size(), most_parts));
   }
@@ -103,20 +103,19 @@ std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
   std::uint64_t count = parts.size();
   header.section(magic);
   header(v)(count);
-  std::size_t total = 0;
   for (checkpoint_part const& one : parts) {
     std::string name = one.name;
     std::uint64_t size = one.bytes.size();
     std::uint64_t sum = checksum(one.bytes);
     header(name)(size)(sum);
-    total += one.bytes.size();
   }
-  std::vector<std::byte> all(header.bytes().begin(), header.bytes().end());
-  all.reserve(all.size() + sizeof(std::uint64_t) + total);
-  archive tail;
-  std::uint64_t sum = checksum(all);
-  tail(sum);
-  all.insert(all.end(), tail.bytes().begin(), tail.bytes().end());
+  std::uint64_t sum = checksum(header.bytes());
+  header(sum);
+  return header.release();
+}
+
+std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
+  std::vector<std::byte> all = header_of(parts);
   for (checkpoint_part const& one : parts) all.insert(all.end(), one.bytes.begin(), one.bytes.end());
   return all;
 }

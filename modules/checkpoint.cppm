@@ -11,7 +11,7 @@ template <archivable Object>
 std::vector<std::byte> save(Object& object) {
   archive out;
   out(object);
-  return {out.bytes().begin(), out.bytes().end()};
+  return out.release();
 }
 
 /// Puts back what `save` gave for an object that was made in the same way. Throws `checkpoint_error` for anything else;
@@ -72,8 +72,9 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes);
 /// A place where checkpoints are kept: `file` is the newest one, `file.previous` the one before.
 ///
 /// A checkpoint is written to `file.new`, brought to the disk, and renamed: whatever instant the process or the machine
-/// stops at, one of the two is whole. A lock on `file.lock` keeps other writers away until the store is destroyed.
-/// Not thread-safe.
+/// stops at, one of the two is whole. The newest becomes the one before, unless it is damaged: then the one before
+/// stays. A store knows that from what it has read or written last; before that, its first write reads the newest. A
+/// lock on `file.lock` keeps other writers away until the store is destroyed. Not thread-safe.
 class checkpoint_store {
  public:
   /// Throws `checkpoint_error` where another store has the place, or the lock cannot be made.
@@ -96,8 +97,18 @@ class checkpoint_store {
   std::optional<checkpoint> read_previous() const;
 
  private:
+  bool newest_is_whole() const;
+
   std::filesystem::path file_;
   int lock_ = -1;
+  mutable std::optional<bool> newest_is_whole_;  // or not there
 };
+
+}  // namespace autotunenet
+
+namespace autotunenet {
+
+/// What stands before the parts in a checkpoint.
+std::vector<std::byte> header_of(std::span<checkpoint_part const> parts);
 
 }  // namespace autotunenet

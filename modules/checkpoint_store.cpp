@@ -68,10 +68,13 @@ int sync_folder(std::filesystem::path const& file) noexcept {
   return ::fsync(folder.number()) != 0 && errno != EINVAL ? errno : 0;
 }
 
-int write_durably(std::filesystem::path const& file, std::span<std::byte const> bytes) noexcept {
+// The parts as they lie: they may be large.
+int write_durably(std::filesystem::path const& file, std::span<std::byte const> header,
+                  std::span<checkpoint_part const> parts) noexcept {
   descriptor out(file, O_WRONLY | O_CREAT | O_TRUNC);
   if (!out) return errno;
-  int why = write_all(out.number(), bytes);
+  int why = write_all(out.number(), header);
+  for (std::size_t i = 0; why == 0 && i < parts.size(); ++i) why = write_all(out.number(), parts[i].bytes);
   if (why == 0 && ::fsync(out.number()) != 0) why = errno;
   int const closed = out.close();
   return why != 0 ? why : closed;
@@ -120,10 +123,11 @@ checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(std::move
 }
 
 checkpoint_store::checkpoint_store(checkpoint_store&& other) noexcept
-    : file_(std::move(other.file_)), lock_(std::exchange(other.lock_, -1)) {}
+    : file_(std::move(other.file_)), lock_(std::exchange(other.lock_, -1)), newest_is_whole_(other.newest_is_whole_) {}
 checkpoint_store& checkpoint_store::operator=(checkpoint_store&& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(lock_, other.lock_);
+  std::swap(newest_is_whole_, other.newest_is_whole_);
   return *this;
 }
 checkpoint_store::~checkpoint_store() {
@@ -132,31 +136,49 @@ checkpoint_store::~checkpoint_store() {
 
 std::filesystem::path checkpoint_store::previous_file() const { return with_ending(file_, ".previous"); }
 
+bool checkpoint_store::newest_is_whole() const {
+  if (!newest_is_whole_) {
+    try {
+      read_file(file_);
+      newest_is_whole_ = true;
+    } catch (checkpoint_error const&) {
+      newest_is_whole_ = false;
+    }
+  }
+  return *newest_is_whole_;
+}
+
 void checkpoint_store::write(std::span<checkpoint_part const> parts) {
   auto const fresh = with_ending(file_, ".new");
-  if (int const why = write_durably(fresh, encode(parts)); why != 0) {
+  bool const keeps_newest = newest_is_whole();
+  if (int const why = write_durably(fresh, header_of(parts), parts); why != 0) {
     ::unlink(fresh.c_str());
     fail(file_, "cannot be written, the one before stays", why);
   }
-  if (::rename(file_.c_str(), previous_file().c_str()) != 0 && errno != ENOENT) {
+  bool const moved = keeps_newest && ::rename(file_.c_str(), previous_file().c_str()) == 0;
+  if (keeps_newest && !moved && errno != ENOENT) {
     int const why = errno;
     ::unlink(fresh.c_str());
     fail(file_, "cannot become the previous one, and stays", why);
   }
   if (::rename(fresh.c_str(), file_.c_str()) != 0) {
     int const why = errno;
-    ::rename(previous_file().c_str(), file_.c_str());
+    if (moved) ::rename(previous_file().c_str(), file_.c_str());
     ::unlink(fresh.c_str());
     fail(file_, "cannot be replaced, the one before stays", why);
   }
+  newest_is_whole_ = true;
   if (int const why = sync_folder(file_); why != 0)
     fail(file_, "was written, but may not outlive a power failure", why);
 }
 
 std::optional<checkpoint> checkpoint_store::read() const {
   try {
-    if (auto newest = read_file(file_)) return newest;
+    auto newest = read_file(file_);
+    newest_is_whole_ = true;
+    if (newest) return newest;
   } catch (checkpoint_error const& damaged) {
+    newest_is_whole_ = false;
     bool whole = false;
     try {
       whole = read_previous().has_value();

@@ -99,8 +99,8 @@ TEST_CASE("what is no checkpoint, or one of another version, says so") {
   CHECK_THAT(refusal(bytes_of("{\"format\":\"autotunenet journal\",\"version\":1}")),
              ContainsSubstring("no checkpoint"));
   std::vector<std::byte> newer = encode(parts_of("x"));
-  newer[8 + std::string_view("autotunenet checkpoint").size()] = std::byte{7};
-  CHECK_THAT(refusal(newer), ContainsSubstring("is of version 7; this library reads version 6"));
+  newer[8 + std::string_view("autotunenet checkpoint").size()] = std::byte{8};
+  CHECK_THAT(refusal(newer), ContainsSubstring("is of version 8; this library reads version 7"));
   std::vector<std::byte> huge(200, std::byte{0xff});
   CHECK_THAT(refusal(huge), ContainsSubstring("no checkpoint"));
 }
@@ -119,6 +119,63 @@ TEST_CASE("a damaged checkpoint names the one before, where that is whole") {
   CHECK(text_of(store.read_previous()) == "one");
   write_text(place / "run.previous", "");
   CHECK_THROWS_MATCHES(store.read(), checkpoint_error, MessageMatches(ContainsSubstring("no whole one before it")));
+}
+
+TEST_CASE("a damaged checkpoint never takes the place of the whole one before it") {
+  using support::storage_faults;
+  for (bool const known : {false, true}) {
+    // Killed in place of any system call, after the last one not at all.
+    for (int nth = 0; nth < 20; ++nth) {
+      INFO((known ? "found out by reading" : "not read before") << ", killed at call " << nth);
+      test::folder const place;
+      {
+        checkpoint_store store(place / "run");
+        store.write(parts_of("one"));
+        store.write(parts_of("two"));
+      }
+      std::filesystem::resize_file(place / "run", 40);
+      pid_t const child = fork();
+      if (child == 0) {
+        checkpoint_store store(place / "run");
+        try {
+          if (known) store.read();
+        } catch (checkpoint_error const&) {
+        }
+        storage_faults::die_at(nth);
+        store.write(parts_of("three"));
+        _exit(0);
+      }
+      int status = 0;
+      REQUIRE(waitpid(child, &status, 0) == child);
+      checkpoint_store store(place / "run");
+      CHECK(text_of(store.read_previous()) == "one");
+      std::string newest = "damaged";
+      try {
+        newest = text_of(store.read());
+      } catch (checkpoint_error const&) {
+      }
+      CHECK((newest == "three" || (newest == "damaged" && !WIFEXITED(status))));
+      store.write(parts_of("four"));
+      CHECK(text_of(store.read()) == "four");
+      CHECK(text_of(store.read_previous()) == (newest == "three" ? "three" : "one"));
+    }
+  }
+}
+
+TEST_CASE("a damaged checkpoint that cannot be replaced leaves the one before in its place") {
+  using support::storage_faults;
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  store.write(parts_of("one"));
+  store.write(parts_of("two"));
+  write_text(place / "run", "torn");
+  CHECK_THROWS_AS(store.read(), checkpoint_error);
+  storage_faults::fail(storage_faults::call::rename, 0, EIO);
+  CHECK_THROWS_MATCHES(store.write(parts_of("three")), checkpoint_error,
+                       MessageMatches(ContainsSubstring("Input/output error")));
+  storage_faults::end();
+  CHECK(text_of(store.read_previous()) == "one");
+  CHECK_FALSE(std::filesystem::exists(place / "run.new"));
 }
 
 TEST_CASE("where a write stopped between its two renames, the one before is read") {
@@ -192,7 +249,7 @@ TEST_CASE("a write that is interrupted or takes only a part at a time is complet
 TEST_CASE("a process that is killed at any system call of a write leaves a whole checkpoint") {
   using support::storage_faults;
   test::folder const place;
-  for (int nth = 0; nth < 12; ++nth) {
+  for (int nth = 0; nth < 20; ++nth) {
     std::string const before = std::format("before {}", nth), after = std::format("after {}", nth);
     {
       checkpoint_store(place / "run").write(parts_of(before));

@@ -151,6 +151,25 @@ TEST_CASE("the main job trains with every optimizer it names") {
   }
 }
 
+TEST_CASE("a loss that is no number in a trial spoils neither the epoch's loss nor the run") {
+  test::folder const place;
+  // So wide that a sweep comes to NaN in one step.
+  std::ofstream(place / "wide.toml") << "[parameters]\nlr = { min = 1e-300, max = 1e300, scale = \"log\" }\n";
+  auto const ended = small_main_job(
+      {"--epochs", "3", "--start-lr", "1e-3", "--settings", place / "wide.toml", "--journal", place / "journals"});
+  INFO(ended.output << ended.errors);
+  REQUIRE(ended.code == 0);
+  CHECK(count(ended.output, "|        -   ") == 0);
+  std::istringstream lines(content(files_in(place / "journals").front()));
+  std::size_t failed_trials = 0, others = 0;
+  for (std::string line; std::getline(lines, line);) {
+    auto const step = nlohmann::json::parse(line);
+    if (step.value("result", "") == "failed") ++(step.value("why", "") == "range test" ? failed_trials : others);
+  }
+  CHECK(failed_trials > 0);
+  CHECK(others == 0);
+}
+
 TEST_CASE("the main job follows a settings file") {
   test::folder const journals;
   auto const ended = small_main_job({"--epochs", "1", "--start-lr", "1e-3", "--settings",

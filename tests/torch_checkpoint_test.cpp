@@ -1,3 +1,5 @@
+#include <malloc.h>
+#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
@@ -14,6 +16,8 @@
 #include <coroutine>
 #include <cstddef>
 #include <filesystem>
+#include <format>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -27,6 +31,7 @@
 
 #include "support/file_size_limit.hpp"
 #include "support/folder.hpp"
+#include "support/sanitized.hpp"
 #include "support/small_network.hpp"
 
 import autotunenet.torch;
@@ -37,6 +42,8 @@ using Catch::Matchers::MessageMatches;
 namespace optim = torch::optim;
 
 namespace {
+
+constexpr double unlimited = std::numeric_limits<double>::infinity();
 
 using maker = std::function<std::unique_ptr<optim::Optimizer>(std::vector<at::Tensor>)>;
 
@@ -78,7 +85,7 @@ struct run {
 
   static torch_options with_model(small_network& network, torch_options options) {
     options.model = &network;
-    options.snapshot_budget = std::numeric_limits<double>::infinity();
+    options.snapshot_budget = unlimited;
     return options;
   }
   void steps(int count) {
@@ -201,6 +208,72 @@ TEST_CASE("a checkpoint of another model, optimizer or settings is refused, and 
   CHECK_THROWS_MATCHES(without_model.resume(kept), checkpoint_error, MessageMatches(ContainsSubstring("with a model")));
 }
 
+TEST_CASE("a resume that is refused changes nothing, whether the objective is named or still open") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  auto const made = [](small_network& network, optim::Optimizer& optimizer, hook objective, double highest_rate) {
+    settings chosen = chosen_with(600);
+    chosen.parameters = search_space{real{"lr", 1e-5, highest_rate, scale::log}};
+    chosen.tuning.objective = objective;
+    return tune(optimizer, chosen, run::with_model(network, {}));
+  };
+  seed(5);
+  small_network network;
+  auto const optimizer = adam(network.parameters());
+  torch_tuner tuner = made(network, *optimizer, hook::first, 1.0);
+  for (int i = 0; i < 100; ++i) tuner.on_step_end(train_step(network, *optimizer));
+  tuner.save(store);
+  checkpoint const kept = *store.read();
+
+  auto const refused = [&](hook objective, double highest_rate, std::string const& why) {
+    small_network other;
+    auto const beside = adam(other.parameters());
+    torch_tuner here = made(other, *beside, objective, highest_rate);
+    auto const step = [&] {
+      double const loss = train_step(other, *beside);
+      objective == hook::first ? here.on_step_end() : here.on_step_end(loss);
+    };
+    for (int i = 0; i < 7; ++i) step();
+    std::vector<at::Tensor> const before = weights(other);
+    std::size_t const states = beside->state().size();
+    std::string const pipeline = pipeline_of(here, place / "before");
+    double const rate = here.applied()[0];
+    CHECK_THROWS_MATCHES(here.resume(kept), checkpoint_error, MessageMatches(ContainsSubstring(why)));
+    CHECK(same_bits(weights(other), before));
+    CHECK(beside->state().size() == states);
+    CHECK(here.applied()[0] == rate);
+    CHECK(here.steps() == 7);
+    CHECK(here.objective() == objective);
+    bool const same = pipeline_of(here, place / "after") == pipeline;
+    CHECK(same);
+    step();
+    CHECK(here.steps() == 8);
+  };
+  refused(hook::first, 10.0, "the parameter \"lr\" as");
+  refused(hook::step, 10.0, "the parameter \"lr\" as");
+  refused(hook::epoch, 1.0, "another objective");
+}
+
+TEST_CASE("what hook an open objective fell to is taken from the checkpoint") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  search_space const space{real{"lr", 1e-5, 1.0, scale::log}};
+  auto const made = [&] { return torch_tuner(sgd, quasi_random(space), {.model = &network}); };
+  torch_tuner tuner = made();
+  tuner.save(store);
+  tuner.on_step_end(1.0);
+  tuner.resume(*store.read());
+  CHECK(tuner.objective() == hook::first);
+  tuner.on_epoch_end(1.0);
+  tuner.save(store);
+  torch_tuner other = made();
+  other.on_step_end(1.0);
+  other.resume(*store.read());
+  CHECK(other.objective() == hook::epoch);
+}
+
 TEST_CASE("a setter that throws at a resume leaves the run as it was") {
   test::folder const place;
   checkpoint_store store(place / "run");
@@ -230,6 +303,7 @@ TEST_CASE("a setter that throws at a resume leaves the run as it was") {
   throws = true;
   CHECK_THROWS_AS(fresh.resume(*store.read()), std::runtime_error);
   CHECK(same_bits(weights(other), before));
+  CHECK(fresh.steps() == 0);
   throws = false;
   fresh.resume(*store.read());
   CHECK(same_bits(weights(other), weights(network)));
@@ -325,6 +399,63 @@ TEST_CASE("a resume that finds no room for its snapshots is refused, and the run
   tuner.resume(kept);
   CHECK(tuner.steps() == 3);
 }
+
+#ifndef AUTOTUNENET_SANITIZED
+
+namespace {
+
+/// A line of /proc/self/status that counts kB.
+double megabytes(std::string const& what) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word != what + ":") continue;
+    double kilobytes = 0.0;
+    status >> kilobytes;
+    return kilobytes / 1024.0;
+  }
+  return 0.0;
+}
+
+/// The most memory that a call takes on top of what is in use.
+double most_taken_by(std::function<void()> const& call) {
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins anew
+  double const before = megabytes("VmRSS");
+  call();
+  return megabytes("VmHWM") - before;
+}
+
+}  // namespace
+
+TEST_CASE("how much memory a checkpoint takes: its size to write, twice that to read, two models more to resume") {
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);  // what is freed is gone at once
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  torch::nn::Sequential model;
+  for (int i = 0; i < 8; ++i) model->push_back(torch::nn::Linear(torch::nn::LinearOptions(1024, 1024).bias(false)));
+  constexpr double model_size = 8 * 4.0, little = 0.3;  // MB; models
+  optim::SGD sgd(model->parameters(), optim::SGDOptions(0.01));
+  auto const made = [&] { return tune(sgd, chosen_with(600), {.model = model.get(), .snapshot_budget = unlimited}); };
+  torch_tuner tuner = made();
+  double loss = 1.0;
+  auto const size = [&] {
+    return static_cast<double>(std::filesystem::file_size(place / "run")) / 1048576 / model_size;
+  };
+  for (int i = 0; i < 200; ++i) tuner.on_step_end(loss *= 0.99);
+  double const save = most_taken_by([&] { tuner.save(store); }) / model_size;
+  torch_tuner other = made();
+  std::optional<checkpoint> kept;
+  double const read = most_taken_by([&] { kept = store.read(); }) / model_size;
+  double const resume = most_taken_by([&] { other.resume(*kept); }) / model_size;
+  INFO(std::format("a file of {:.1f} models takes {:.1f} to save, {:.1f} to read, and {:.1f} more to resume", size(),
+                   save, read, resume));
+  CHECK(size() > 2.9);
+  CHECK(save < size() + little);
+  CHECK(read < 2.0 * size() + little);
+  CHECK(resume < 2.0 + (size() - 1.0) + little);
+}
+
+#endif
 
 TEST_CASE("bytes of a checkpoint changed at random never crash a resume") {
   test::folder const place;

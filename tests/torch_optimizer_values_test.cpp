@@ -11,7 +11,10 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -329,6 +332,25 @@ TEST_CASE("momentum can rise from 0 in the middle of a run") {
     rising(sgd);
     CHECK(sgd.state().empty());
     CHECK_NOTHROW(train_step(sgd));
+  }
+}
+
+TEST_CASE("where there is no memory for a velocity, no value has changed") {
+  // More bytes than there are addresses, behind one number.
+  at::Tensor const huge = at::ones({1}).expand({std::int64_t{1} << 60}).detach().requires_grad_();
+  std::vector<optim::OptimizerParamGroup> groups;
+  groups.emplace_back(std::vector{weight()}, std::make_unique<optim::RMSpropOptions>(0.1));
+  groups.emplace_back(std::vector{huge}, std::make_unique<optim::RMSpropOptions>(0.1));
+  optim::RMSprop rmsprop(groups, optim::RMSpropOptions(0.1));
+  rmsprop.state()[huge.unsafeGetTensorImpl()] = std::make_unique<optim::RMSpropParamState>();
+  double clip = 1.0;
+  optimizer_values values(rmsprop, {real{"lr", 0.0, 1.0}, real{"momentum", 0.0, 0.9}, real{"clip", 0.0, 10.0}},
+                          {{.name = "clip", .set = [&](double to) { clip = to; }}});
+  CHECK_THROWS(values.apply(std::array{0.2, 0.5, 5.0}));
+  CHECK(clip == 1.0);
+  for (std::size_t const group : {0, 1}) {
+    CHECK(options<optim::RMSpropOptions>(rmsprop, group).lr() == 0.1);
+    CHECK(options<optim::RMSpropOptions>(rmsprop, group).momentum() == 0.0);
   }
 }
 

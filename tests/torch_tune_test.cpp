@@ -115,6 +115,22 @@ TEST_CASE("NaN that training meets at any time is survived, and nothing NaN stay
   }
 }
 
+TEST_CASE("a loop that tells of epochs is not swept through because its first epoch failed") {
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 10.0, scale::log}}};
+  for (int const failures : {1, 2, 3}) {
+    small_network network;
+    optim::Adam adam(network.parameters(), optim::AdamOptions(1e-2));
+    torch_tuner tuner = tune(adam, chosen, {.model = &network});
+    int trials = 0;
+    for (int epoch = 0; epoch < 60; ++epoch) {
+      epoch < failures ? tuner.on_failure() : tuner.on_epoch_end(1.0 / (1.0 + epoch));
+      trials += tuner.current().why == reason::range_test;
+    }
+    INFO(failures << " failures");
+    CHECK(trials < 20);
+  }
+}
+
 TEST_CASE("settings without parameters are refused by name") {
   small_network network;
   optim::Adam adam(network.parameters());

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/folder.hpp"
 #include "support/small_network.hpp"
 
 import autotunenet.torch;
@@ -56,6 +57,7 @@ struct told {
   double steps;
   bool restorable;
   double validation;
+  coverage covers;
 };
 
 struct line {
@@ -79,7 +81,8 @@ suggestions scripted(search_space space, std::vector<line> script, std::vector<t
                     {answer.applied.begin(), answer.applied.end()},
                     answer.steps,
                     answer.restorable,
-                    answer.validation});
+                    answer.validation,
+                    answer.covers});
   }
 }
 
@@ -256,6 +259,69 @@ TEST_CASE("each NaN and each infinity between two objectives reaches the pipelin
   CHECK(learning_rate(sgd) == 0.5);
 }
 
+TEST_CASE("a failure before any metric waits for the first one, and is told of the stretch that one covers") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  for (hook const first : {hook::step, hook::epoch, hook::validation}) {
+    std::vector<told> seen;
+    torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}, {{0.3}}}, seen));
+    auto const call = [&](double metric) {
+      first == hook::step    ? tuner.on_step_end(metric)
+      : first == hook::epoch ? tuner.on_epoch_end(metric)
+                             : tuner.on_validation_end(metric);
+    };
+    tuner.on_step_end();
+    tuner.on_failure();
+    CHECK(seen.empty());
+    CHECK(tuner.objective() == hook::first);
+    call(2.0);
+    call(1.0);
+    tuner.on_failure();
+    REQUIRE(seen.size() == 3);
+    CHECK(seen[0].number == 1);
+    CHECK(seen[0].result == outcome::failed);
+    CHECK(seen[0].steps == 1.0);
+    CHECK(seen[1].result == outcome::measured);
+    CHECK(seen[1].metric == 1.0);
+    CHECK(seen[2].result == outcome::failed);
+    for (told const& t : seen) CHECK(t.covers == (first == hook::step ? coverage::step : coverage::epoch));
+  }
+}
+
+TEST_CASE("failures alone are told all the same, two as an epoch, and survive a checkpoint") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}}, seen));
+  tuner.on_failure();
+  CHECK(seen.empty());
+  tuner.on_failure();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].result == outcome::failed);
+  CHECK(seen[0].covers == coverage::epoch);
+  CHECK(tuner.objective() == hook::first);
+  tuner.on_step_end(1.0);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[1].result == outcome::measured);
+  CHECK(seen[1].covers == coverage::step);
+
+  auto const rate_after = [&](bool resumes) {
+    optim::SGD fresh(network.parameters(), optim::SGDOptions(0.5));
+    settings const chosen{.parameters = rates()};
+    torch_tuner failed = tune(fresh, chosen), other = tune(fresh, chosen);
+    failed.on_failure();
+    failed.save(store);
+    other.resume(*store.read());
+    torch_tuner& goes_on = resumes ? other : failed;
+    goes_on.on_step_end(1.0);
+    return learning_rate(fresh);
+  };
+  CHECK(rate_after(true) == rate_after(false));
+  CHECK(rate_after(true) < 0.5);
+}
+
 TEST_CASE("an observation is one unit of the run's length, however many training steps it took") {
   small_network network;
   optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
@@ -328,6 +394,44 @@ TEST_CASE("a setter that throws leaves the suggestion unapplied, and the next ob
   CHECK(seen[1].number == 2);
   CHECK(seen[1].applied == std::vector{0.1, 8.0});
   CHECK(learning_rate(sgd) == 0.3);
+}
+
+TEST_CASE("training state goes back though a setter or on_restore throws, and the values in force came with it") {
+  using enum training_state;
+  seed(1);
+  for (bool const setter_throws : {true, false}) {
+    small_network network;
+    optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
+    std::vector<told> seen;
+    bool broken = false;
+    auto const fail = [&](bool now) {
+      if (broken && now) throw std::runtime_error("out of memory");
+    };
+    search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"batch", 1.0, 64.0}};
+    torch_tuner tuner(sgd,
+                      scripted(space, {{{0.1, 8.0}, mark_trial}, {{0.2, 8.0}}, {{0.3, 64.0}, return_to_trial}}, seen),
+                      {.model = &network,
+                       .setters = {{.name = "batch", .set = [&](double) { fail(setter_throws); }}},
+                       .on_restore = [&](restoration const&) { fail(!setter_throws); }});
+    auto const marked = weights(network);
+    for (int i = 0; i < 2; ++i) {
+      broken = i == 1;
+      double const loss = train_step(network, sgd);
+      if (broken)
+        CHECK_THROWS_AS(tuner.on_step_end(loss), std::runtime_error);
+      else
+        tuner.on_step_end(loss);
+    }
+    CHECK(same_bits(weights(network), marked));
+    CHECK(tuner.current().number == 3);
+    broken = false;
+    tuner.on_step_end(1.0);
+    REQUIRE(seen.size() == 3);
+    CHECK(seen[2].number == 3);
+    CHECK(seen[2].restorable);
+    CHECK(seen[2].applied == std::vector{0.5, 8.0});
+    CHECK(learning_rate(sgd) == 0.3);
+  }
 }
 
 TEST_CASE("names the optimizer does not have are refused at construction") {

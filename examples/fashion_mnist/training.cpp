@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <format>
 #include <limits>
 #include <optional>
@@ -174,7 +175,12 @@ struct training::state {
 
   double rate() const { return optimizer->param_groups().front().options().get_lr(); }
 
+  bool steps_are_tuned() const { return tuner && tuner->objective() == autotunenet::hook::step; }
+
   double step(torch::Tensor const& which) {
+    // Where steps carry the objective, those of a trial are undone, and an epoch's loss should not speak of them. One
+    // that is no number has been told of by then.
+    bool const trial = steps_are_tuned() && tuner->current().why == autotunenet::reason::range_test;
     optimizer->zero_grad();
     auto const loss = torch::cross_entropy_loss(trained.forward(training_set.images.index_select(0, which)),
                                                 training_set.labels.index_select(0, which));
@@ -183,6 +189,11 @@ struct training::state {
     double const value = loss.item<double>();
     if (tuner) tuner->on_step_end(value);
     ++steps;
+    if (std::isfinite(value) && !trial) {
+      auto const images = static_cast<std::size_t>(which.size(0));
+      where.sum += value * static_cast<double>(images);
+      where.measured += images;
+    }
     return value;
   }
 };
@@ -203,18 +214,18 @@ bool training::epoch(on_batch const& shown, std::stop_token stop) {
     if (in.done == 0) in.begin_epoch(images);
     std::size_t const next = std::min(run.what.batch, images - in.done);
     double const loss = run.step(torch::tensor(at::ArrayRef<std::int64_t>(in.order.data() + in.done, next)));
-    in.sum += loss * static_cast<double>(next);
     in.done += next;
     if (shown) shown(static_cast<double>(in.done) / static_cast<double>(images), loss, run.rate());
     if (every > 0 && run.steps % every == 0 && in.done < images) run.save();
   }
 
   standing& at = in.at;
-  if (in.done > 0) at.training_loss = in.sum / static_cast<double>(in.done);
+  at.training_loss = in.measured > 0 ? in.sum / static_cast<double>(in.measured) : unknown;
   verdict const now = judge(run.trained, run.validation_set);
   bool const whole = in.done == images;
   if (run.tuner && whole) {
-    run.tuner->on_epoch_end(at.training_loss);
+    // Steps that carry the objective have told of all that an epoch could.
+    if (!run.steps_are_tuned()) run.tuner->on_epoch_end(at.training_loss);
     bool const grows = run.chosen.tuning.direction == autotunenet::goal::maximize;
     run.tuner->on_validation_end(grows ? now.accuracy : now.loss);
   }
