@@ -30,8 +30,9 @@ struct guard_options {
   /// Measured in the metric's own spread, so scaling or shifting the metric changes nothing. Infinity: nothing ever is
   /// a regression; failures act all the same.
   double max_regression = 0.2;
-  /// Standard errors of the smoothed metric by which it may be worse by chance. The best of many averages is too good
-  /// by luck alone; that is allowed for on top. 0 leaves noise out of account.
+  /// Standard errors of the smoothed metric by which it may be worse by chance, of single metrics or of averages that
+  /// follow each other, whichever are larger. The best of many averages is too good by luck alone; that is allowed for
+  /// on top. 0 leaves noise out of account.
   double noise_margin = 4.0;
   /// Metrics averaged for the regression test, 1 to 4096. Not set: 5, or 1. From 3 on, each metric first gives way to
   /// the median of itself and the two before it, so that a single outlier is no regression (and no record either).

@@ -4,6 +4,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 module autotunenet:regression_test;
@@ -31,6 +32,8 @@ class noise_estimate {
   /// The next metric does not follow the last one: their difference is no noise.
   inline void interrupt() noexcept { following_ = false; }
   inline double standard_deviation() const noexcept { return half_root_pi * level_; }
+  /// Whether there are enough differences for one that is none of noise not to decide it.
+  inline bool settled() const noexcept { return count_ >= 8.0; }
   void fields(archive& a) { a(following_)(last_)(level_)(count_); }
 
  private:
@@ -95,13 +98,19 @@ struct regression_limits {
 /// Judges the smoothed metric against its recent best. All that is compared scales and shifts with the metric.
 class regression_test {
  public:
-  explicit regression_test(regression_limits limits) : limits_(limits), mean_(limits.window), best_(limits.recall) {}
+  explicit regression_test(regression_limits limits)
+      : limits_(limits),
+        root_window_(std::sqrt(static_cast<double>(limits.window))),
+        mean_(limits.window),
+        best_(limits.recall) {}
 
   /// @pre metric is finite. `told_noise`: its standard error as the trainer has it, or 0.
   inline verdict observe(double metric, double told_noise) noexcept {
     noise_.observe(metric);
     mean_.push(without_outlier(metric));
     if (!mean_.full()) return verdict::unknown;
+    if (since_mean_ == 0) follow_means();
+    if (++since_mean_ == limits_.window) since_mean_ = 0;
     if (!begun_) start_ = mean_.mean();
     begun_ = true;
     best_.push(mean_.mean());
@@ -123,6 +132,9 @@ class regression_test {
   void interrupt() noexcept {
     mean_.clear();
     noise_.interrupt();
+    noise_of_changes_.interrupt();
+    last_mean_.reset();
+    since_mean_ = 0;
     raw_count_ = 0;
   }
   /// The recent best is the present level.
@@ -138,13 +150,14 @@ class regression_test {
   void begin_afresh() noexcept {
     interrupt();
     best_.clear();
-    noise_ = {};
+    noise_ = noise_of_changes_ = {};
     begun_ = false;
   }
 
   void fields(archive& a) {
     a.section("regression test");
-    a(noise_)(mean_)(best_)(margin_)(margin_count_)(start_)(begun_)(last_)(before_last_)(raw_count_);
+    a(noise_)(noise_of_changes_)(mean_)(best_)(margin_)(margin_count_)(start_)(begun_)(last_)(before_last_)(raw_count_);
+    a.below(since_mean_, limits_.window + 1)(last_mean_);
   }
 
  private:
@@ -156,6 +169,13 @@ class regression_test {
     raw_count_ = std::min<std::size_t>(raw_count_ + 1, 3);
     if (limits_.window < 3 || raw_count_ < 3) return metric;
     return std::max(std::min(last, before_last), std::min(std::max(last, before_last), metric));
+  }
+
+  // By second differences, which no trend enlarges: of independent means they have the square root of six times their
+  // deviation, of which differences of independent values are expected to have that of two.
+  void follow_means() noexcept {
+    if (last_mean_) noise_of_changes_.observe(mean_.mean() - *last_mean_);
+    last_mean_ = mean_.mean();
   }
 
   inline double allowance(double told_noise) const noexcept {
@@ -170,6 +190,9 @@ class regression_test {
   inline double chance(double told_noise) const noexcept {
     double sigma = noise_.standard_deviation();
     if (told_noise > sigma && std::isfinite(told_noise)) sigma = told_noise;
+    // Metrics that depend on those before them, as where batches come in an order, scatter more in averages.
+    if (noise_of_changes_.settled())
+      sigma = std::max(sigma, noise_of_changes_.standard_deviation() / root_three * root_window_);
     return margin_ > 0.0 ? margin_ * sigma : 0.0;
   }
 
@@ -183,8 +206,14 @@ class regression_test {
     margin_ = (limits_.noise_margin + luck) / std::sqrt(static_cast<double>(limits_.window));
   }
 
+  static constexpr double root_three = 1.7320508075688772;
+
   regression_limits limits_;
+  double root_window_;
   noise_estimate noise_;
+  noise_estimate noise_of_changes_;  // from one mean to the next that has no metric in common with it
+  std::size_t since_mean_ = 0;
+  std::optional<double> last_mean_{};
   moving_average mean_;
   recent_minimum best_;
   double margin_ = 0.0;

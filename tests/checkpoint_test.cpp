@@ -225,7 +225,7 @@ TEST_CASE("a guard that claims to have settled before anything ran is refused") 
   suggestions tuner = told(tpe(mixed_space()) | guard(), {});
   std::vector<std::byte> bytes = save(tuner);
   // Behind the suggestion: its number, the count of its values, the values, and three words.
-  std::size_t const settled = behind(bytes, "guard") + 8 + 8 + 8 * mixed_space().size() + 1 + 2 + 2;
+  std::size_t const settled = behind(bytes, "guard") + 8 + 8 + 8 * mixed_space().size() + 1 + 4 + 2;
   REQUIRE(bytes[settled] == std::byte{0});
   bytes[settled] = std::byte{1};
   refused(tuner, bytes, "values of another search space");

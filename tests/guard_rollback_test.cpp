@@ -5,6 +5,7 @@
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
+#include <random>
 #include <vector>
 
 #include "support/random_stream.hpp"
@@ -88,7 +89,8 @@ TEST_CASE("an epoch that lost what was gained counts at once, and two of them ar
   auto const told = [](coverage covers, std::size_t lost) {
     auto tuner = climbing() | guard();
     std::vector<double> metrics = times(20, 1.0);
-    for (std::size_t i = 0; i < metrics.size(); ++i) metrics[i] = 10.0 - 0.4 * static_cast<double>(i);
+    for (std::size_t i = 0; i < metrics.size(); ++i)
+      metrics[i] = 10.0 - 0.4 * static_cast<double>(i) + (i % 2 == 0 ? 0.05 : -0.05);
     metrics = metrics + times(lost, 9.0);
     event events = event::none;
     for (double const metric : metrics) {
@@ -102,6 +104,20 @@ TEST_CASE("an epoch that lost what was gained counts at once, and two of them ar
   CHECK(has(told(coverage::epoch, 2), event::rolled_back));
   CHECK_FALSE(has(told(coverage::step, 4), event::rolled_back));
   CHECK(has(told(coverage::step, 20), event::rolled_back));
+}
+
+TEST_CASE("a metric that swings with the order of batches is no endless trouble") {
+  auto tuner = climbing() | guard();
+  std::mt19937_64 engine(5);
+  std::normal_distribution<double> noise(0.0, 0.1);
+  int remedies = 0;
+  for (int step = 0; step < 4000; ++step) {
+    double const swing = std::sin(step * 0.2);  // thirty-one batches
+    tuner.ask();
+    tuner.tell({.metric = 3.0 + swing + noise(engine), .restorable = true, .covers = coverage::step});
+    remedies += has(tuner.ask().events, event::rolled_back | event::backed_off) ? 1 : 0;
+  }
+  CHECK(remedies <= 5);
 }
 
 TEST_CASE("a guard of epochs has a good state after each third of them to go back to") {
