@@ -43,13 +43,15 @@ struct progress {
   double validation = none;  // heard since the objective
   hook objective = hook::first;
   bool failed_early = false;       // while no hook had carried a metric: yet to be told
+  bool checked = false;            // validated before training, once
+  bool odd = false;                // the objective's last metric was NaN while the weights were finite
   std::vector<double> in_force{};  // in a checkpoint
 
   void fields(archive& a) {
     a.section("torch tuner");
     a(steps)(lasting_steps)(state_was_missing)(validation);
     a.between(objective, hook::first, hook::validation);
-    a(failed_early)(in_force);
+    a(failed_early)(checked)(odd)(in_force);
   }
 };
 
@@ -191,10 +193,18 @@ struct torch_tuner::state {
   }
 
   void hear(hook from, double metric) {
-    if (now.objective == hook::first) now.objective = from;
+    if (now.objective == hook::first) {
+      bool const check_before_training = from == hook::validation && now.steps == 0;
+      if (check_before_training && !std::exchange(now.checked, true)) return;
+      now.objective = from;
+    }
     bool const own = from == now.objective;
     if (own && std::exchange(now.failed_early, false)) return tell(none, outcome::failed, true);
     bool const usable = std::isfinite(metric);
+    bool const odd =
+        own && from != hook::step && std::isnan(metric) && !now.odd && model && training_snapshot::finite(*model);
+    if (own) now.odd = odd;
+    if (odd) return tell(none, outcome::skipped, true);
     if (own || !usable) return tell(metric, usable ? outcome::measured : outcome::failed, own);
     if (from == hook::validation) now.validation = metric;
   }

@@ -24,6 +24,8 @@ struct torch_options {
   torch::nn::Module* model = nullptr;
   /// For parameters that are not the optimizer's.
   std::vector<setter> setters = {};
+  /// `hook::first`: whichever is called first with a metric, but for a single validation before any training step, such
+  /// as checks that a loop works, which is passed over.
   hook objective = hook::first;
   /// Called when training state was put back, before the suggestion's values are applied. As for a setter, what it
   /// throws passes out of the hook.
@@ -60,7 +62,9 @@ struct torch_options {
 /// Where `on_validation_end` is not the objective it is a second opinion, told with the next observation of the
 /// objective: the learning rate is lowered where it shows overfitting, and with a model training goes back to where
 /// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other
-/// hook only reports trouble: NaN or infinity there, too, is told at once as a failure of the pending suggestion. No
+/// hook only reports trouble: NaN or infinity there, too, is told at once as a failure of the pending suggestion. NaN
+/// from an epoch or a validation that is the objective is, the first time in a row, no metric rather than a failure
+/// where a model is given and finite: undoing an epoch costs more than waiting for the next. No
 /// metric makes a hook throw for being NaN or infinite; what the pipeline, a setter or `on_restore` throws passes out.
 /// When one of the latter two throws, training state has been saved and put back as the suggestion asks, for a stage
 /// does not ask twice, and none of its values is applied: in force are those of before, or those that came back with

@@ -2,8 +2,10 @@ module;
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Generator.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -95,6 +97,12 @@ training_snapshot& training_snapshot::operator=(training_snapshot&&) noexcept = 
 training_snapshot::~training_snapshot() = default;
 
 bool training_snapshot::possible(Optimizer const& optimizer) { return optimizer_copy::possible(optimizer); }
+
+bool training_snapshot::finite(torch::nn::Module const& model) {
+  at::NoGradGuard const no_grad;
+  auto const holds = [](at::Tensor const& values) { return at::isfinite(values).all().item<bool>(); };
+  return std::ranges::all_of(model.parameters(), holds) && std::ranges::all_of(model.buffers(), holds);
+}
 
 void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
   at::NoGradGuard const no_grad;

@@ -32,6 +32,9 @@ class training_snapshot {
   /// Whether an optimizer can be copied: false for one that is not LibTorch's and does not implement `save`.
   static bool possible(torch::optim::Optimizer const& optimizer);
 
+  /// Whether a model's parameters and buffers hold neither NaN nor infinity.
+  static bool finite(torch::nn::Module const& model);
+
   /// Copies; storage of an earlier save is used again. Throws `invalid_option` where the optimizer cannot be copied,
   /// and `error` where the folder has no room; what was saved before is lost then.
   void save(torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);

@@ -108,6 +108,48 @@ suggestions halving(configuration start) {
 
 }  // namespace
 
+TEST_CASE("a validation before training is no objective, unless nothing else comes") {
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner steps(optimizer, scripted(rates(), {{{0.1}}}, seen));
+  steps.on_validation_end(2.3);
+  steps.on_step_end(2.2);
+  CHECK(steps.objective() == hook::step);
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].metric == 2.2);
+  seen.clear();
+  torch_tuner validations(optimizer, scripted(rates(), {{{0.1}}}, seen));
+  validations.on_validation_end(2.3);
+  validations.on_validation_end(2.1);
+  CHECK(validations.objective() == hook::validation);
+  seen.clear();
+  torch_tuner counted(optimizer, scripted(rates(), {{{0.1}}}, seen));
+  counted.on_step_end();
+  counted.on_validation_end(2.3);
+  CHECK(counted.objective() == hook::validation);
+  CHECK(seen.size() == 1);
+}
+
+TEST_CASE("one epoch whose metric is NaN is no failure while the weights are finite, two in a row are") {
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net});
+  for (double const metric : {2.0, not_a_number, 1.9, not_a_number, not_a_number, 1.8, infinity})
+    tuner.on_epoch_end(metric);
+  std::vector<outcome> const expected{outcome::measured, outcome::skipped,  outcome::measured, outcome::skipped,
+                                      outcome::failed,   outcome::measured, outcome::failed};
+  REQUIRE(seen.size() == expected.size());
+  for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i].result == expected[i]);
+  seen.clear();
+  at::NoGradGuard const no_grad;
+  net.parameters().front().fill_(not_a_number);
+  tuner.on_epoch_end(1.7);
+  tuner.on_epoch_end(not_a_number);
+  CHECK(seen.back().result == outcome::failed);
+}
+
 TEST_CASE("the first suggestion is in the optimizer from the beginning, the next after each metric") {
   small_network network;
   optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
