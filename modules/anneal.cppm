@@ -23,8 +23,8 @@ struct anneal_options {
   double floor = 0.0;  ///< the last multiple; 0 to 1
   /// Where the horizon is not known: the multiple falls by this factor at each plateau.
   double plateau_factor = 0.5;
-  /// The shortest stretch, in observations, over which a plateau can show. It grows with the length of the run. Not set:
-  /// 100, or 5 where observations cover epochs.
+  /// The shortest stretch, in observations, over which a plateau can show. It grows with the length of the run. Not
+  /// set: 100, or 5 where observations cover epochs.
   std::optional<std::size_t> plateau_window{};
   /// The multiple falls by this factor where validation shows overfitting; 1: it is not looked at.
   double overfitting_factor = 0.25;
