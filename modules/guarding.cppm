@@ -152,7 +152,7 @@ suggestion const& guarding::ask(suggestions& inner) {
 void guarding::tell(observation const& seen, suggestions& inner) {
   bool const new_here = notice_what_ran(seen);
   if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
-  if (overridden()) news |= event::overridden;
+  if ((!settled || not_followed > 0) && overridden()) news |= event::overridden;
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;

@@ -151,13 +151,14 @@ class regression_test {
     interrupt();
     best_.clear();
     noise_ = noise_of_changes_ = {};
+    scatter_ = 0.0;
     begun_ = false;
   }
 
   void fields(archive& a) {
     a.section("regression test");
     a(noise_)(noise_of_changes_)(mean_)(best_)(margin_)(margin_count_)(start_)(begun_)(last_)(before_last_)(raw_count_);
-    a.below(since_mean_, limits_.window + 1)(last_mean_);
+    a.below(since_mean_, limits_.window + 1)(last_mean_)(scatter_);
   }
 
  private:
@@ -174,8 +175,11 @@ class regression_test {
   // By second differences, which no trend enlarges: of independent means they have the square root of six times their
   // deviation, of which differences of independent values are expected to have that of two.
   void follow_means() noexcept {
-    if (last_mean_) noise_of_changes_.observe(mean_.mean() - *last_mean_);
+    constexpr double largest = std::numeric_limits<double>::max();
+    if (last_mean_) noise_of_changes_.observe(std::clamp(mean_.mean() - *last_mean_, -largest, largest));
     last_mean_ = mean_.mean();
+    // As if of single metrics.
+    if (noise_of_changes_.settled()) scatter_ = noise_of_changes_.standard_deviation() / root_three * root_window_;
   }
 
   inline double allowance(double told_noise) const noexcept {
@@ -191,8 +195,7 @@ class regression_test {
     double sigma = noise_.standard_deviation();
     if (told_noise > sigma && std::isfinite(told_noise)) sigma = told_noise;
     // Metrics that depend on those before them, as where batches come in an order, scatter more in averages.
-    if (noise_of_changes_.settled())
-      sigma = std::max(sigma, noise_of_changes_.standard_deviation() / root_three * root_window_);
+    sigma = std::max(sigma, scatter_);
     return margin_ > 0.0 ? margin_ * sigma : 0.0;
   }
 
@@ -214,6 +217,7 @@ class regression_test {
   noise_estimate noise_of_changes_;  // from one mean to the next that has no metric in common with it
   std::size_t since_mean_ = 0;
   std::optional<double> last_mean_{};
+  double scatter_ = 0.0;  // of averages, in deviations of one metric
   moving_average mean_;
   recent_minimum best_;
   double margin_ = 0.0;

@@ -40,13 +40,9 @@ double settle(search_space const& space, std::size_t i, double unit, double lowe
   return other >= lower - slack && other <= upper + slack ? other : nearest;
 }
 
-std::span<double const> applied_to(suggestion const& asked, observation const& seen) {
-  if (seen.applied.empty()) return asked.values.values();
-  if (seen.applied.size() != asked.values.size()) {
-    throw invalid_option(std::format("observation.applied has {} values, but the search space has {} parameters",
-                                     seen.applied.size(), asked.values.size()));
-  }
-  return seen.applied;
+void refuse_applied(std::size_t given, std::size_t wanted) {
+  throw invalid_option(
+      std::format("observation.applied has {} values, but the search space has {} parameters", given, wanted));
 }
 
 void check_start(search_space const& space, configuration const& start, char const* tuner) {

@@ -27,8 +27,14 @@ struct unit_box {
 /// none.
 double settle(search_space const& space, std::size_t i, double unit, double lower, double upper) noexcept;
 
+[[noreturn]] void refuse_applied(std::size_t given, std::size_t wanted);
+
 /// The native values that really ran. Throws `invalid_option` where their number does not fit.
-std::span<double const> applied_to(suggestion const& asked, observation const& seen);
+inline std::span<double const> applied_to(suggestion const& asked, observation const& seen) {
+  if (seen.applied.empty()) return asked.values.values();
+  if (seen.applied.size() != asked.values.size()) refuse_applied(seen.applied.size(), asked.values.size());
+  return seen.applied;
+}
 
 /// Throws `invalid_option` unless `start` is empty or belongs to the space.
 void check_start(search_space const& space, configuration const& start, char const* tuner);
