@@ -69,7 +69,7 @@ struct annealed {
 
   suggestion const& ask(suggestions& inner) {
     suggestion const& wanted = inner.ask();
-    if (out.number == 0) begin(wanted.values.space());
+    if (applied.empty()) begin(wanted.values.space());
     if (!axis) return wanted;
     out.values = wanted.values;
     ++out.number;
