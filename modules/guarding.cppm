@@ -152,7 +152,7 @@ suggestion const& guarding::ask(suggestions& inner) {
 void guarding::tell(observation const& seen, suggestions& inner) {
   bool const new_here = notice_what_ran(seen);
   if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
-  if ((!settled || not_followed > 0) && overridden()) news |= event::overridden;
+  if (overridden()) news |= event::overridden;
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
@@ -246,17 +246,15 @@ bool guarding::notice_what_ran(observation const& seen) {
   return true;
 }
 
-// Once in a run.
+// Once in a run: the count stays where it was then.
 bool guarding::overridden() noexcept {
   constexpr std::size_t by_chance = 10;
   constexpr double apart = 0.01;
-  if (settled || not_followed > by_chance) {
-    if (not_followed <= by_chance) not_followed = 0;
-    return false;
-  }
-  bool differs = false;
-  for (std::size_t i = 0; i < ran.size(); ++i) differs |= std::abs(ran[i] - out.values[i]) > apart * std::abs(ran[i]);
-  not_followed = differs ? not_followed + 1 : 0;
+  if (not_followed > by_chance) return false;
+  bool another = false;
+  for (std::size_t i = 0; !settled && i < ran.size(); ++i)
+    another |= std::abs(ran[i] - out.values[i]) > apart * std::abs(ran[i]);
+  not_followed = another ? not_followed + 1 : 0;
   return not_followed > by_chance;
 }
 

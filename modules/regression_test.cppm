@@ -98,11 +98,7 @@ struct regression_limits {
 /// Judges the smoothed metric against its recent best. All that is compared scales and shifts with the metric.
 class regression_test {
  public:
-  explicit regression_test(regression_limits limits)
-      : limits_(limits),
-        root_window_(std::sqrt(static_cast<double>(limits.window))),
-        mean_(limits.window),
-        best_(limits.recall) {}
+  explicit regression_test(regression_limits limits) : limits_(limits), mean_(limits.window), best_(limits.recall) {}
 
   /// @pre metric is finite. `told_noise`: its standard error as the trainer has it, or 0.
   inline verdict observe(double metric, double told_noise) noexcept {
@@ -158,7 +154,7 @@ class regression_test {
   void fields(archive& a) {
     a.section("regression test");
     a(noise_)(noise_of_changes_)(mean_)(best_)(margin_)(margin_count_)(start_)(begun_)(last_)(before_last_)(raw_count_);
-    a.below(since_mean_, limits_.window + 1)(last_mean_)(scatter_);
+    a.below(since_mean_, limits_.window)(last_mean_)(scatter_);
   }
 
  private:
@@ -178,8 +174,9 @@ class regression_test {
     constexpr double largest = std::numeric_limits<double>::max();
     if (last_mean_) noise_of_changes_.observe(std::clamp(mean_.mean() - *last_mean_, -largest, largest));
     last_mean_ = mean_.mean();
-    // As if of single metrics.
-    if (noise_of_changes_.settled()) scatter_ = noise_of_changes_.standard_deviation() / root_three * root_window_;
+    if (!noise_of_changes_.settled()) return;
+    double const root_window = std::sqrt(static_cast<double>(limits_.window));  // as if of single metrics
+    scatter_ = noise_of_changes_.standard_deviation() / root_three * root_window;
   }
 
   inline double allowance(double told_noise) const noexcept {
@@ -212,7 +209,6 @@ class regression_test {
   static constexpr double root_three = 1.7320508075688772;
 
   regression_limits limits_;
-  double root_window_;
   noise_estimate noise_;
   noise_estimate noise_of_changes_;  // from one mean to the next that has no metric in common with it
   std::size_t since_mean_ = 0;
