@@ -5,6 +5,7 @@ module;
 #include <cstdint>
 #include <format>
 #include <memory_resource>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,14 +63,10 @@ std::vector<real const*> meant_by(std::string const& name, search_space const& s
 
 /// Whether the space has what is called the learning rate. It may well have none, but not one of another name.
 bool has_learning_rate(std::string const& name, search_space const& space) {
-  std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < space.size(); ++i) {
-    names.push_back(name_of(space[i]));
-    if (means(name, names.back())) return true;
-  }
-  if (name == tuning_settings{}.learning_rate) return false;
-  throw invalid_option(
-      std::format("[tuning] learning_rate: \"{}\" is not among the parameters{}", name, did_you_mean(name, names)));
+  auto const missing = not_among(space, name);
+  if (missing && name != tuning_settings{}.learning_rate)
+    throw invalid_option(std::format("[tuning] learning_rate: \"{}\"{}", name, *missing));
+  return !missing;
 }
 
 /// The stages between what is observed and what a tuner is told.

@@ -186,13 +186,8 @@ class settings_reader {
     toml::source_position const named = place_of("learning_rate");
     if (!named.line || !made_.parameters) return;
     std::string const& wanted = made_.tuning.learning_rate;
-    std::vector<std::string_view> names;
-    for (std::size_t i = 0; i < made_.parameters->size(); ++i) {
-      names.push_back(name_of((*made_.parameters)[i]));
-      if (means(wanted, names.back())) return;
-    }
-    problems_.add(named, std::format("[tuning] learning_rate: {} is not among the parameters{}",
-                                     shown(std::string_view(wanted)), did_you_mean(wanted, names)));
+    if (auto const missing = not_among(*made_.parameters, wanted))
+      problems_.add(named, std::format("[tuning] learning_rate: {}{}", shown(std::string_view(wanted)), *missing));
   }
 
   toml::source_position place_of(std::string_view key) const {
