@@ -26,48 +26,35 @@ class sampled_quadratic {
   /// The loss of this step's sample, before the step.
   double step(double lr) {
     double loss = 0.0;
-    for (std::size_t i = 0; i < x_.size(); ++i) {
-      double const h = curvature(i), away = x_[i] - noise_.next() / std::sqrt(h);
+    for (std::size_t i = 0; i < now_.x.size(); ++i) {
+      double const h = curvature(i), away = now_.x[i] - noise_.next() / std::sqrt(h);
       loss += 0.5 * h * away * away;
-      x_[i] -= lr * h * away;
+      now_.x[i] -= lr * h * away;
     }
-    ++kept_;
+    ++now_.kept;
     return loss;
   }
 
   double excess_loss() const {
     double loss = 0.0;
-    for (std::size_t i = 0; i < x_.size(); ++i) loss += 0.5 * curvature(i) * x_[i] * x_[i];
+    for (std::size_t i = 0; i < now_.x.size(); ++i) loss += 0.5 * curvature(i) * now_.x[i] * now_.x[i];
     return loss;
   }
 
   /// Carries out a suggestion's state, just before `step`.
-  void carry_out(training_state what) {
-    auto const put_back = [&](slot const& from) {
-      x_ = from.x;
-      kept_ = from.kept;
-    };
-    if (has(what, training_state::return_to_trial)) put_back(trial_);
-    if (has(what, training_state::return_to_good)) put_back(good_);
-    if (has(what, training_state::promote)) good_ = candidate_;
-    if (has(what, training_state::mark_candidate)) candidate_ = {x_, kept_};
-    if (has(what, training_state::mark_trial)) trial_ = {x_, kept_};
-    if (has(what, training_state::mark_origin)) origin_ = {x_, kept_};
-    if (has(what, training_state::return_to_origin)) put_back(origin_);
-  }
+  void carry_out(training_state what) { saved_.carry_out(what, now_); }
   /// Steps that led to the present state.
-  std::size_t kept() const { return kept_; }
+  std::size_t kept() const { return now_.kept; }
 
  private:
-  struct slot {
+  struct state {
     std::vector<double> x = std::vector<double>(100, 10.0);
     std::size_t kept = 0;
   };
   static double curvature(std::size_t i) { return 1.0 / static_cast<double>(i + 1); }
 
-  std::vector<double> x_ = slot{}.x;
-  slot trial_, candidate_, good_, origin_;
-  std::size_t kept_ = 0;
+  state now_;
+  state_copies<state> saved_;
   normal_stream noise_;
 };
 
