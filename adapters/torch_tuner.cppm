@@ -64,12 +64,12 @@ struct torch_options {
 /// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other
 /// hook only reports trouble: NaN or infinity there, too, is told at once as a failure of the pending suggestion. NaN
 /// from an epoch or a validation that is the objective is, the first time in a row, no metric rather than a failure
-/// where a model is given and finite: undoing an epoch costs more than waiting for the next. No
-/// metric makes a hook throw for being NaN or infinite; what the pipeline, a setter or `on_restore` throws passes out.
-/// When one of the latter two throws, training state has been saved and put back as the suggestion asks, for a stage
-/// does not ask twice, and none of its values is applied: in force are those of before, or those that came back with
-/// the state. It stays pending, and the next observation tells so by the values in force. When the pipeline has ended,
-/// the last values stay and the hooks do nothing.
+/// where a model is given and finite: undoing an epoch costs more than waiting for the next. No metric makes a hook
+/// throw for being NaN or infinite; what the pipeline, a setter or `on_restore` throws passes out. When one of the
+/// latter two throws, training state has been saved and put back as the suggestion asks, for a stage does not ask
+/// twice, and none of its values is applied: in force are those of before, or those that came back with the state. It
+/// stays pending, and the next observation tells so by the values in force. When the pipeline has ended, the last
+/// values stay and the hooks do nothing.
 ///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class torch_tuner {
