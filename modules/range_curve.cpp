@@ -13,12 +13,16 @@ namespace {
 constexpr std::size_t lag = 2;
 // A metric mostly comes from single precision: training on all data at once shows no other noise at first.
 constexpr double rounding = std::numeric_limits<float>::epsilon();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+// How far beyond divergence the metric may still come below all that was before: what rises at the first values that
+// matter often learns at higher ones.
+constexpr double goes_on = 10.0;
 }  // namespace
 
 range_curve::range_curve(std::size_t steps)
     : settle_(std::max<std::size_t>(6, steps / 8)),
       average_(std::exp(-1.0 / (0.02 * static_cast<double>(steps) + 0.5))),
-      best_(std::numeric_limits<double>::infinity()) {
+      best_(infinity) {
   values_.reserve(steps);
   smoothed_.reserve(steps);
 }
@@ -39,12 +43,22 @@ void range_curve::add(double value, double metric) {
   if (smoothed < best_) {
     best_ = smoothed;
     best_value_ = value;
+    edge_ = infinity;
   }
   // Once may be an outlier, unless it is far out.
   bool const now = over(metric) || smoothed > best_ + tolerance();
   bool const far = metric > best_ + (flat() ? 40.0 * start_noise() : 4.0 * tolerance());
-  diverged_ = far || (now && over_before_);
+  if (!diverged() && (far || (now && over_before_))) edge_ = before_the_last();
   over_before_ = now;
+}
+
+void range_curve::fail() noexcept {
+  failed_ = true;
+  if (!diverged()) edge_ = before_the_last();
+}
+
+bool range_curve::conclusive() const noexcept {
+  return failed_ || (diverged() && !values_.empty() && values_.back() > goes_on * edge_);
 }
 
 bool range_curve::over(double metric) const noexcept {
@@ -63,8 +77,8 @@ double range_curve::fall_in_errors() const noexcept {
   return fall > 0.0 ? fall / error : 0.0;
 }
 
-double range_curve::edge() const noexcept {
-  if (!diverged_ || values_.empty()) return std::numeric_limits<double>::infinity();
+double range_curve::before_the_last() const noexcept {
+  if (values_.empty()) return infinity;
   return values_.size() > lag ? values_[values_.size() - 1 - lag] : values_.front();
 }
 

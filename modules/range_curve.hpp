@@ -19,12 +19,14 @@ class range_curve {
   /// The metric that was seen after training at `value`; values rise, metrics are finite.
   void add(double value, double metric);
   /// Training failed outright.
-  void fail() noexcept { diverged_ = true; }
-  /// Whether going further is of no use: the metric has lost a good part of what it had gained, or has left the level
-  /// at the start far behind.
-  bool diverged() const noexcept { return diverged_; }
+  void fail() noexcept;
+  /// Whether the metric has lost a good part of what it had gained, or has left the level at the start far behind, and
+  /// has not been better since.
+  bool diverged() const noexcept { return failed_ || edge_ < std::numeric_limits<double>::infinity(); }
+  /// Whether going further is of no use: that was values far lower ago.
+  bool conclusive() const noexcept;
   /// Whether the metric ever fell below the level at the start, by more than chance.
-  bool fell() const noexcept { return fall_in_errors() > (diverged_ ? clear_before_divergence : clear); }
+  bool fell() const noexcept { return fall_in_errors() > (diverged() ? clear_before_divergence : clear); }
   /// The same, beyond doubt.
   bool fell_clearly() const noexcept { return fall_in_errors() > clear; }
   /// The first value at which the smoothed metric had made this part of its fall. Where the sweep gets rough long
@@ -32,7 +34,7 @@ class range_curve {
   double fallen_by(double part) const noexcept;
   /// The last value before divergence began, as far as that can be told: it shows late, the later the coarser the
   /// sweep is. Infinity where nothing diverged, or the first value failed outright.
-  double edge() const noexcept;
+  double edge() const noexcept { return edge_; }
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean(); }
   /// What the noise of one metric is at the start, at most.
@@ -41,7 +43,7 @@ class range_curve {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(values_)(smoothed_)(average_)(start_)(last_)(grain_)(best_)(best_value_)(over_before_)(diverged_);
+    a(values_)(smoothed_)(average_)(start_)(last_)(grain_)(best_)(best_value_)(over_before_)(edge_)(failed_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
     if (smoothed_.size() != values_.size() || (found && values_.empty())) a.refuse("holds half a curve");
   }
@@ -79,6 +81,7 @@ class range_curve {
   /// What the metric can tell apart: the accuracy of a few hundred examples moves by steps, and by none for long.
   double grain() const noexcept { return grain_ < std::numeric_limits<double>::infinity() ? grain_ : 0.0; }
   double tolerance() const noexcept;
+  double before_the_last() const noexcept;
 
   std::size_t settle_;  // metrics that always belong to the level at the start
   std::vector<double> values_;
@@ -90,7 +93,8 @@ class range_curve {
   double best_;
   double best_value_ = 0.0;
   bool over_before_ = false;
-  bool diverged_ = false;
+  double edge_ = std::numeric_limits<double>::infinity();
+  bool failed_ = false;
 };
 
 }  // namespace autotunenet

@@ -31,9 +31,10 @@ struct range_test_options {
   double least_back_off = 1.6;
   /// Where training has made less than 0.7 of the sweep's fall by this part of the horizon, it begins again from the
   /// saved state, at most `restarts` times: with what a long run would begin with if it began clearly higher, else with
-  /// a quarter of the value. Where it soon is clearly worse than before it began, it begins again at once, with a
-  /// tenth: so it is with networks that have been trained before. It is watched for three times as long again: where it
-  /// loses a fifth of what it had gained, by two standard errors, it begins again with a quarter, once.
+  /// a quarter of the value. Where it soon is clearly worse than before it began, and stays so, it begins again at
+  /// once, with a tenth, as networks need that have been trained before, or with a quarter where the sweep's fall shows
+  /// that this one has not. It is watched for three times as long again: where it loses a fifth of what it had gained,
+  /// by two standard errors, it begins again with a quarter, once.
   double proof = 0.07;
   std::size_t restarts = 2;
   /// Runs shorter than `long_run` compare what was found with pilots of other values, each of so many steps as this
@@ -42,9 +43,9 @@ struct range_test_options {
 };
 
 /// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is
-/// saved, the parameter sweeps upwards by equal ratios while the metric is watched until it diverges, and the state is
-/// put back (Smith 2017, "Cyclical learning rates for training neural networks", section 3.3). The inner tuner then
-/// begins at what was found, and is told so by `observation::applied`.
+/// saved, the parameter sweeps upwards by equal ratios while the metric is watched until it diverges, and comes no lower
+/// at up to ten times that value, and the state is put back (Smith 2017, "Cyclical learning rates for training neural
+/// networks", section 3.3). The inner tuner then begins at what was found, and is told so by `observation::applied`.
 ///
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
 /// says that the trainer can restore its state, and is left out otherwise, which `event::not_located` tells; where

@@ -163,7 +163,7 @@ void check_short_runs(std::size_t horizon, double part) {
       auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = horizon});
       trained const result = run(tuner, training, horizon);
       INFO("start " << start << " seed " << seed << " landed " << result.landed);
-      CHECK(result.extra <= 28);
+      CHECK(result.extra <= 29);  // the sweep, and the first step, before which nobody knows whether state can go back
       CHECK(training.loss() < part * noisy_quadratic(seed).loss());
     }
   }
@@ -420,6 +420,47 @@ TEST_CASE("one step of a metric that moves by steps is no divergence") {
   }
 }
 
+TEST_CASE("a metric that rises at first and is better than ever at higher values has not diverged") {
+  // As of a small network with momentum: waves at the first values that matter, then it learns.
+  for (std::size_t const horizon : {0U, 500U, 2000U}) {
+    auto tuner = following(space().at({{"lr", 1e-5}})) | range_test({.horizon = horizon, .proof = 1.0, .pilot = 0.0});
+    std::mt19937_64 engine(1);
+    std::normal_distribution<double> noise(0.0, 0.01);
+    double landed = 0.0;
+    while (landed == 0.0) {
+      suggestion const& s = tuner.ask();
+      double const decades = std::log10(s.values["lr"]);
+      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+      double const wave = decades > -3.0 && decades < -2.3 ? -0.05 : decades > -2.3 && decades < -2.0 ? 0.15 : 0.0;
+      double const learned = decades > -2.0 ? 0.2 * (decades + 2.0) : 0.0;
+      double const loss = decades > 0.5 ? 50.0 : 0.7 + wave - learned;
+      tuner.tell({.metric = loss + noise(engine), .restorable = true});
+    }
+    INFO("horizon " << horizon << " landed " << landed);
+    CHECK(landed > 0.1);
+    CHECK(landed < 3.0);
+  }
+}
+
+TEST_CASE("waves after a landing are no harm") {
+  for (std::size_t const horizon : {1000U, 4000U}) {
+    auto tuner = following(space().at({{"lr", 1e-5}})) | range_test({.horizon = horizon});
+    noisy_quadratic training(1);
+    trainee<noisy_quadratic> trained_one{training};
+    int since = -1;
+    for (int step = 0; step < 400; ++step) {
+      suggestion const& s = tuner.ask();
+      trained_one.carry_out(s.state);
+      CHECK_FALSE(has(s.events, event::backed_off));
+      if (has(s.events, event::range_test_ended) && since < 0) since = 0;
+      double const loss = trained_one.now.step(s.values[0]);
+      double const wave = since >= 0 && since < 14 ? 2.0 * noisy_quadratic(1).loss() : 0.0;
+      if (since >= 0) ++since;
+      tuner.tell({.metric = loss + wave, .restorable = true});
+    }
+  }
+}
+
 TEST_CASE("where nothing makes the metric fall but something breaks it, the start is moved to where training works") {
   for (std::size_t const horizon : {0U, 1000U, 4000U}) {
     trained_before const network{.tolerated = 0.3};
@@ -437,10 +478,10 @@ TEST_CASE("where nothing makes the metric fall but something breaks it, the star
 
 TEST_CASE("what does harm at once is undone, and training goes on far lower") {
   for (std::size_t const horizon : {0U, 1000U, 4000U}) {
-    std::vector<double> const found = landings_of({.tolerated = 4e-3}, 1e-6, horizon);
+    std::vector<double> const found = landings_of({.tolerated = 8e-3}, 1e-6, horizon);
     INFO("horizon " << horizon);
     REQUIRE(found.size() == 2);
-    CHECK(found[0] > 4e-3);
+    CHECK(found[0] > 8e-3);
     CHECK(found[1] == found[0] / 10.0);
   }
 }
