@@ -1,8 +1,8 @@
 #pragma once
-#include <Eigen/Core>
 #include <cmath>
 #include <numbers>
 
+#include "own_eigen.hpp"
 #include "sliding_factor.hpp"
 
 namespace autotunenet::detail {

@@ -1,5 +1,4 @@
 module;
-#include <Eigen/Core>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,6 +14,7 @@ module;
 #include "covariance.hpp"
 #include "hyperparameter_prior.hpp"
 #include "marginal_likelihood.hpp"
+#include "own_eigen.hpp"
 #include "sliding_factor.hpp"
 
 module autotunenet;

@@ -1,9 +1,9 @@
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 
 #include "covariance.hpp"
+#include "own_eigen.hpp"
 
 namespace autotunenet::detail {
 

@@ -1,10 +1,10 @@
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "covariance.hpp"
+#include "own_eigen.hpp"
 #include "sliding_factor.hpp"
 
 namespace autotunenet::detail {

@@ -1,9 +1,9 @@
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "own_eigen.hpp"
 #include "triangular_solve.hpp"
 
 namespace autotunenet::detail {

@@ -1,5 +1,6 @@
 # Installs components into a fresh folder, and builds and runs a project that finds them there.
-# cmake -D BUILD=... -D WORK=... -D COMPILER=... -D FLAGS=... -D "COMPONENTS=core;..." -P install_and_consume.cmake
+# cmake -D BUILD=... -D WORK=... -D COMPILER=... -D FLAGS=... -D NM=...
+# -D "COMPONENTS=core;..." -P install_and_consume.cmake
 function(step)
   execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
   if(result)
@@ -18,6 +19,15 @@ file(GLOB_RECURSE compiled ${WORK}/prefix/*.pcm ${WORK}/prefix/*.gcm)
 if(compiled)
   message(FATAL_ERROR "compiled interfaces were installed: ${compiled}")
 endif()
+
+# A program may hold Eigen itself, compiled with other flags: of functions of one name the linker takes only one.
+file(GLOB archives ${WORK}/prefix/lib*/*.a)
+foreach(archive IN LISTS archives)
+  step(${NM} ${archive})
+  if(output MATCHES "N[KV]*5Eigen")
+    message(FATAL_ERROR "${archive} holds functions in the name of Eigen: include it through modules/own_eigen.hpp")
+  endif()
+endforeach()
 
 function(consume folder components)
   list(JOIN components "," wanted)  # a list would fall apart on its way
