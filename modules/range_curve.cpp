@@ -43,12 +43,16 @@ void range_curve::add(double value, double metric) {
   if (smoothed < best_) {
     best_ = smoothed;
     best_value_ = value;
-    edge_ = infinity;
   }
+  // By more than chance: a network that diverged and trains no more may be at what chance gives, a little lower.
+  if (diverged() && smoothed < best_before_ - start_noise()) edge_ = infinity;
   // Once may be an outlier, unless it is far out.
   bool const now = over(metric) || smoothed > best_ + tolerance();
   bool const far = metric > best_ + (flat() ? 40.0 * start_noise() : 4.0 * tolerance());
-  if (!diverged() && (far || (now && over_before_))) edge_ = before_the_last();
+  if (!diverged() && (far || (now && over_before_))) {
+    edge_ = before_the_last();
+    best_before_ = best_;
+  }
   over_before_ = now;
 }
 

@@ -43,7 +43,8 @@ class range_curve {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(values_)(smoothed_)(average_)(start_)(last_)(grain_)(best_)(best_value_)(over_before_)(edge_)(failed_);
+    a(values_)(smoothed_)(
+        average_)(start_)(last_)(grain_)(best_)(best_value_)(over_before_)(edge_)(best_before_)(failed_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
     if (smoothed_.size() != values_.size() || (found && values_.empty())) a.refuse("holds half a curve");
   }
@@ -94,6 +95,7 @@ class range_curve {
   double best_value_ = 0.0;
   bool over_before_ = false;
   double edge_ = std::numeric_limits<double>::infinity();
+  double best_before_ = 0.0;  // where it diverged
   bool failed_ = false;
 };
 

@@ -15,6 +15,7 @@ module;
 #include "pilots.hpp"
 #include "range_curve.hpp"
 #include "relapse.hpp"
+#include "running_median.hpp"
 #include "stretch.hpp"
 
 module autotunenet;
@@ -30,21 +31,22 @@ constexpr double most_of_the_fall = 2.0 / 3.0;
 // A step that is smaller than this would change little.
 constexpr double clearly = 1.1;
 // Where the metric never clearly fell but diverged, training works somewhere between the edge of divergence divided by
-// this and by `back_off`; a start is moved further up, for what is too low trains too little to show it.
-constexpr double works_above = 10.0, start_works_above = 5.0;
+// this and by `back_off`.
+constexpr double works_above = 10.0;
 // Of the sweep's fall, what a run has to make to have proven itself, and what its value is divided by if it does not.
 constexpr double proven_part = 0.7;
 constexpr double much_lower = 4.0;
 // Training steps that tell a level from its noise.
 constexpr double least_proof = 16.0;
-// Training that is worse than it was before it began, by so much of the sweep's fall or of the noise and for so many
-// metrics in a row, had something to lose, as a network that has been trained before: that takes far lower values.
-// Where the sweep clearly fell it had not. The first metrics are left out, and none decides alone: a value that jumps
-// is followed by waves that settle.
+// Training that is worse than it was before it began, by so much of the sweep's fall or of the noise, had something to
+// lose, as a network that has been trained before: that takes far lower values. Where the sweep clearly fell it had
+// not.
 constexpr double harmed_part = 0.35, harmed_noises = 0.7;
-constexpr double first_metrics = 8.0;
-constexpr std::size_t in_a_row = 16;
 constexpr double far_lower = 10.0;
+// By this part of the proof that is judged, by the median: a value that jumps is followed by waves that settle, and
+// where classes are rare or batches small a single metric may be a hundred times the usual one.
+constexpr double judged_part = 0.5;
+constexpr std::size_t least_judged = 9;
 // The values of pilots: upwards step by step, and where that is no good while the sweep diverged close by and the run
 // has made little more than the sweep's fall, once far down.
 constexpr double step_up = 2.0;
@@ -79,13 +81,13 @@ struct range_tested {
 
   bool should_fall = false;  // as the sweep did: it fell, and nothing has been harmed since
   double landing_value = 0.0;
-  double safe_value = 0.0;        // where a long run would land
-  stretch run{proof_length()};    // since the last landing
-  stretch pilot{proof_length()};  // the running one
+  double safe_value = 0.0;                 // where a long run would land
+  stretch run{proof_length()};             // since the last landing
+  running_median recent{judged_length()};  // the same, lately
+  stretch pilot{proof_length()};           // the running one
   relapse later{proof_length()};
   bool relapsed = false;
   std::size_t restarted = 0;
-  std::size_t harmed = 0;  // metrics in a row
   pilots others{pilot_length(options)};
   pilots doubts{static_cast<std::size_t>(proof_length())};  // of a far lower value, where the run may train no more
   bool doubted = false;                                     // no pilots but those from here on
@@ -236,7 +238,7 @@ struct range_tested {
   double nearest_that_works(double start) const noexcept {
     double const edge = curve.edge();
     if (edge == std::numeric_limits<double>::infinity()) return start;
-    return std::clamp(start, edge / std::max(start_works_above, options.back_off), edge / options.back_off);
+    return std::clamp(start, edge / greatest_divisor(), edge / options.back_off);
   }
 
   // The inner tuner goes on from where it would be by now. False if it ends instead.
@@ -257,13 +259,14 @@ struct range_tested {
   // A rate that looks good for a moment may kill a network slowly.
   void prove(observation const& seen, suggestions& inner) {
     learn(run, seen);
+    if (seen.usable()) recent.add(seen.metric);
     if (seen.bad()) {
       others.end();
       doubted = true;  // where the run is now is a remedy's choice
     }
     pass(seen, inner);
     if (!run.level().known()) return;
-    if (can_restart() && run.steps() >= first_metrics && stays_harmed()) {
+    if (can_restart() && harmed()) {
       should_fall = false;
       return begin_again(landing_value / (curve.fell_clearly() ? much_lower : far_lower), inner);
     }
@@ -272,7 +275,8 @@ struct range_tested {
     if (others.length() > 0 && run.steps() >= static_cast<double>(others.length())) return start_pilots(inner);
     if (run.steps() < proof_length()) return;
     if (left && others.regretted(fallen(run), fall_unit())) return return_to_left(inner);
-    if (can_restart() && should_fall && !relapsed && fallen(run) < proven_part * curve.fall()) return begin_again(lower(), inner);
+    if (can_restart() && should_fall && !relapsed && fallen(run) < proven_part * curve.fall())
+      return begin_again(lower(), inner);
     if (doubtful() && inner.poll() != nullptr) return start_doubts(inner);
     extra_state = training_state::drop_trial;
     if (!can_restart() || relapsed) return settle();
@@ -308,6 +312,10 @@ struct range_tested {
     return std::max(options.proof * static_cast<double>(all), least_proof);
   }
 
+  std::size_t judged_length() const noexcept {
+    return std::max(static_cast<std::size_t>(judged_part * proof_length()), least_judged);
+  }
+
   bool can_restart() const noexcept { return restarted < options.restarts; }
   bool unsettled() const noexcept { return can_restart() || !doubted; }
   bool doubtful() const noexcept {
@@ -315,11 +323,9 @@ struct range_tested {
            fallen(run) < little_further * curve.fall();
   }
 
-  bool stays_harmed() noexcept {
-    harmed = -fallen(run) > (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise())
-                 ? harmed + 1
-                 : 0;
-    return harmed > in_a_row;
+  bool harmed() const noexcept {
+    return recent.known() && recent.value() - curve.start_level() >
+                                 (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
   }
 
   double lower() const noexcept {
@@ -341,7 +347,7 @@ struct range_tested {
   void land_again(double there, training_state back, suggestions& inner) {
     if (inner.poll() == nullptr) return;  // the tuner has ended: the run goes on as it is
     run = stretch(proof_length());
-    harmed = 0;
+    recent = running_median(judged_length());
     spent = 0.0;
     left = false;
     others.end();
@@ -434,6 +440,7 @@ struct range_tested {
 
   void go_on_with_pilot(suggestions& inner) {
     run = pilot;
+    recent = running_median(judged_length());
     if (others.rises() && room_above(others.value()) && affordable()) {
       compare_with(others.value());
       return start_pilot(step_up);
@@ -458,7 +465,7 @@ struct range_tested {
     a(rates)(curve)(not_followed)(spent)(previous)(ready);
     a.below(taken, steps + 1);
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
-    a(restarted)(harmed)(others)(doubts)(doubted)(undone)(left);
+    a(restarted)(recent)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(extra_events)(out);
   }
 
