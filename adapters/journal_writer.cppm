@@ -30,7 +30,8 @@ struct journal_options {
 class journal : public observer {
  public:
   /// Throws `invalid_option`: the file exists and `append` is not set; it is no journal, or one of another space; text
-  /// that is not UTF-8. Throws `error` where the file cannot be opened or written, or another process writes it.
+  /// that is not UTF-8. Throws `error` where the file cannot be opened, locked or written, or another process
+  /// writes it.
   journal(std::filesystem::path const& file, search_space const& space, journal_options const& options = {});
   ~journal() override;
 

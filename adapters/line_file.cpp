@@ -1,7 +1,6 @@
 #include "line_file.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,9 +10,12 @@
 #include <cstring>
 #include <filesystem>
 #include <format>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "../modules/descriptor.hpp"
 
 import autotunenet;
 
@@ -26,13 +28,20 @@ line_file::line_file(std::filesystem::path const& file, bool append) : name_(fil
     throw invalid_option(std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
   }
   if (descriptor_ < 0) fail("cannot be opened", errno);
-  bool const taken = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  struct stat status = {};
-  bool const known = ::fstat(descriptor_, &status) == 0;
-  if (taken || !known) {
+  try {
+    begin();
+  } catch (...) {
     ::close(descriptor_);
-    throw error(std::format("journal {}: {}", name_, taken ? "another process is writing it" : "cannot be examined"));
+    throw;
   }
+}
+
+void line_file::begin() {
+  int const why = lock_for_writing(descriptor_);
+  if (why == EWOULDBLOCK) throw error(std::format("journal {}: another process is writing it", name_));
+  if (why != 0) fail("cannot be locked", why);
+  struct stat status = {};
+  if (::fstat(descriptor_, &status) != 0) fail("cannot be examined", errno);
   if (S_ISREG(status.st_mode)) whole_ = status.st_size;
 }
 
@@ -63,20 +72,12 @@ off_t line_file::end_of_lines() const {
 }
 
 int line_file::write(std::string_view line) noexcept {
-  std::size_t done = 0;
-  while (done < line.size()) {
-    ssize_t const wrote = ::write(descriptor_, line.data() + done, line.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) {
-      int const why = wrote < 0 ? errno : ENOSPC;
-      // A torn line is as good as none to the reader, should this fail too.
-      if (done > 0) (void)!::ftruncate(descriptor_, whole_);
-      return why;
-    }
-    done += static_cast<std::size_t>(wrote);
-  }
-  whole_ += static_cast<off_t>(line.size());
-  return 0;
+  int const why = write_all(descriptor_, std::as_bytes(std::span(line)));
+  if (why == 0)
+    whole_ += static_cast<off_t>(line.size());
+  else  // a torn line is as good as none to the reader, should this fail too
+    (void)!::ftruncate(descriptor_, whole_);
+  return why;
 }
 
 }  // namespace autotunenet

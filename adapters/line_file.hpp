@@ -8,8 +8,8 @@
 
 namespace autotunenet {
 
-/// A file that grows by whole lines, each in one piece, with one writer at a time. Throws `error`, with the file's name
-/// and the system's reason.
+/// A file that grows by whole lines, each in one piece, with one writer at a time: it is locked. Throws `error`, with
+/// the file's name and the system's reason.
 class line_file {
  public:
   /// A new file, or with `append` one that may exist. Throws `invalid_option` for one that exists without it.
@@ -27,6 +27,7 @@ class line_file {
   int write(std::string_view line) noexcept;
 
  private:
+  void begin();
   [[noreturn]] void fail(std::string_view what, int why) const;
   off_t end_of_lines() const;
 

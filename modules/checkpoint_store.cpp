@@ -1,6 +1,5 @@
 module;
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,8 @@ module;
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "descriptor.hpp"
 
 module autotunenet;
 
@@ -46,16 +47,6 @@ class descriptor {
  private:
   int number_;
 };
-
-int write_all(int to, std::span<std::byte const> bytes) noexcept {
-  while (!bytes.empty()) {
-    ssize_t const wrote = ::write(to, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return wrote < 0 ? errno : ENOSPC;
-    bytes = bytes.subspan(static_cast<std::size_t>(wrote));
-  }
-  return 0;
-}
 
 std::filesystem::path folder_of(std::filesystem::path const& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
@@ -114,8 +105,8 @@ checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(std::move
   auto const lock = with_ending(file_, ".lock");
   lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0) fail(lock, "cannot be made", errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-  int const why = errno;
+  int const why = lock_for_writing(lock_);
+  if (why == 0) return;
   ::close(lock_);
   if (why != EWOULDBLOCK) fail(lock, "cannot be locked", why);
   throw checkpoint_error(

@@ -204,6 +204,16 @@ TEST_CASE("two runs cannot write one checkpoint, and the place is free again whe
                        MessageMatches(ContainsSubstring("No such file")));
 }
 
+TEST_CASE("a place that cannot be locked is refused with the system's reason") {
+  using support::storage_faults;
+  test::folder const place;
+  storage_faults::fail(storage_faults::call::flock, 0, ENOLCK);
+  CHECK_THROWS_MATCHES(
+      checkpoint_store(place / "run"), checkpoint_error,
+      MessageMatches(ContainsSubstring("run.lock: cannot be locked: ") && ContainsSubstring("No locks available")));
+  storage_faults::end();
+}
+
 TEST_CASE("whichever system call of a write fails, the error says why and a whole checkpoint stays") {
   using support::storage_faults;
   for (auto const call : {storage_faults::call::open, storage_faults::call::write, storage_faults::call::fsync,
