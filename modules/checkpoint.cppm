@@ -74,7 +74,8 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes);
 /// A checkpoint is written to `file.new`, brought to the disk, and renamed: whatever instant the process or the machine
 /// stops at, one of the two is whole. The newest becomes the one before, unless it is damaged: then the one before
 /// stays. A store knows that from what it has read or written last; before that, its first write reads the newest. A
-/// lock on `file.lock` keeps other writers away until the store is destroyed. Not thread-safe.
+/// lock on `file.lock` keeps other writers away until the store is destroyed. The place is the one that `file` names
+/// when the store is made, also where the process changes its folder later. Not thread-safe.
 class checkpoint_store {
  public:
   /// Throws `checkpoint_error` where another store has the place, or the lock cannot be made.
@@ -87,6 +88,7 @@ class checkpoint_store {
   std::filesystem::path previous_file() const;
 
   /// Throws `checkpoint_error` with the system's reason, or as `encode`; the checkpoints that there are stay whole
+  /// Absolute.
   /// then, and training may go on.
   void write(std::span<checkpoint_part const> parts);
 

@@ -14,6 +14,7 @@ module;
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -99,9 +100,17 @@ std::optional<checkpoint> read_file(std::filesystem::path const& file) {
 
 std::filesystem::path with_ending(std::filesystem::path file, char const* ending) { return file += ending; }
 
+/// The lock holds where it was made, wherever the process goes: so must the name.
+std::filesystem::path lasting(std::filesystem::path const& file) {
+  std::error_code why;
+  auto found = std::filesystem::absolute(file, why);
+  if (why) fail(file, "cannot be found", why.value());
+  return found;
+}
+
 }  // namespace
 
-checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(std::move(file)) {
+checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(lasting(file)) {
   auto const lock = with_ending(file_, ".lock");
   lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0) fail(lock, "cannot be made", errno);
