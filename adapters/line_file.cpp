@@ -22,15 +22,21 @@ import autotunenet;
 namespace autotunenet {
 
 line_file::line_file(std::filesystem::path const& file, bool append) : name_(file.string()) {
-  int const how = append ? O_RDWR : O_WRONLY | O_EXCL;
-  descriptor_ = ::open(name_.c_str(), how | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor_ < 0 && errno == EEXIST) {
-    throw invalid_option(std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
+  constexpr int how = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC;
+  descriptor_ = ::open(name_.c_str(), how | O_EXCL, 0666);
+  made_ = descriptor_ >= 0;
+  if (!made_ && errno == EEXIST) {
+    if (!append) {
+      throw invalid_option(
+          std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
+    }
+    descriptor_ = ::open(name_.c_str(), how, 0666);
   }
   if (descriptor_ < 0) fail("cannot be opened", errno);
   try {
     begin();
   } catch (...) {
+    undo_making();
     ::close(descriptor_);
     throw;
   }
@@ -38,17 +44,31 @@ line_file::line_file(std::filesystem::path const& file, bool append) : name_(fil
 
 void line_file::begin() {
   int const why = lock_for_writing(descriptor_);
-  if (why == EWOULDBLOCK) throw error(std::format("journal {}: another process is writing it", name_));
+  if (why == EWOULDBLOCK) {
+    made_ = false;  // whoever was quicker has it
+    throw error(std::format("journal {}: another process is writing it", name_));
+  }
   if (why != 0) fail("cannot be locked", why);
   struct stat status = {};
   if (::fstat(descriptor_, &status) != 0) fail("cannot be examined", errno);
   if (S_ISREG(status.st_mode)) whole_ = status.st_size;
 }
 
+void line_file::undo_making() noexcept {
+  if (made_) ::unlink(name_.c_str());
+}
+
 line_file::~line_file() { ::close(descriptor_); }
 
 void line_file::fail(std::string_view what, int why) const {
   throw error(std::format("journal {}: {}: {}", name_, what, std::strerror(why)));
+}
+
+std::string line_file::beginning(std::size_t bytes) const {
+  std::string text(std::min(bytes, static_cast<std::size_t>(whole_)), '\0');
+  ssize_t const got = ::pread(descriptor_, text.data(), text.size(), 0);
+  if (got != static_cast<ssize_t>(text.size())) fail("cannot be read", got < 0 ? errno : EIO);
+  return text;
 }
 
 void line_file::drop_torn_line() {

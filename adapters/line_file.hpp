@@ -21,8 +21,14 @@ class line_file {
   std::string const& name() const noexcept { return name_; }
   /// Whether there is something in it; devices count as empty.
   bool empty() const noexcept { return whole_ == 0; }
+  /// Whether there is a complete line in it.
+  bool has_line() const { return end_of_lines() > 0; }
+  /// What it begins with: so many bytes, or all there are.
+  std::string beginning(std::size_t bytes) const;
   /// Cuts off what follows the last complete line.
   void drop_torn_line();
+  /// Takes the file out of its folder where it was not there before: nothing is left of a start that failed.
+  void undo_making() noexcept;
   /// Appends a line, its end included. Gives the error number, or 0; after an error the file is as it was.
   int write(std::string_view line) noexcept;
 
@@ -33,7 +39,8 @@ class line_file {
 
   std::string name_;
   int descriptor_ = -1;
-  off_t whole_ = 0;  // bytes that are to stay
+  bool made_ = false;  // it did not exist before
+  off_t whole_ = 0;    // bytes that are to stay
 };
 
 }  // namespace autotunenet

@@ -277,6 +277,43 @@ TEST_CASE("a journal goes on behind what a kill left whole") {
 
 TEST_CASE("two writers of one journal do not mix") {
   test::folder const place;
+TEST_CASE("a journal whose header finds no room leaves no file behind, and can begin once there is room") {
+  test::folder const place;
+  for (bool const append : {false, true}) {
+    INFO("append: " << append);
+    for (rlim_t const room : {0, 10}) {
+      test::file_size_limit const full(room);
+      CHECK_THROWS_MATCHES(journal(place / "j", mixed(), {.append = append}), error,
+                           Message("journal " + (place / "j").string() + ": cannot be written: File too large"));
+      CHECK_FALSE(std::filesystem::exists(place / "j"));
+    }
+    CHECK_NOTHROW(journal(place / "j", mixed(), {.append = append}));
+    CHECK(read_journal(place / "j").entries.empty());
+    std::filesystem::remove(place / "j");
+  }
+  write(place / "j", header);
+  {
+    test::file_size_limit const full(header.size() + 10);
+    CHECK_THROWS_AS(journal(place / "j", search_space{real{"lr", 0.1, 0.5}}, {.append = true}), error);
+  }
+  CHECK(text_of(place / "j") == header);
+}
+
+TEST_CASE("a journal begins where a kill left a part of its first line, and nothing else is taken for that") {
+  test::folder const place;
+  search_space const space{real{"lr", 0.1, 0.5}};
+  for (std::size_t kept = 0; kept < header.size(); ++kept) {
+    write(place / "j", header.substr(0, kept));
+    journal(place / "j", space, {.append = true, .seed = 8});
+    REQUIRE(read_journal(place / "j").header.seed == 8);
+  }
+  for (auto const* text : {"precious", "{\"format\":\"my own\"", "\n{\"format\""}) {
+    write(place / "j", text);
+    CHECK_THROWS_AS(journal(place / "j", space, {.append = true}), invalid_option);
+    CHECK(text_of(place / "j") == text);
+  }
+}
+
   journal const first(place / "j", mixed());
   CHECK_THROWS_MATCHES(journal(place / "j", mixed(), {.append = true}), error,
                        MessageMatches(ContainsSubstring("another process is writing it")));
