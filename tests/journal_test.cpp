@@ -159,7 +159,9 @@ TEST_CASE("random steps read back exactly as they were") {
               .covers = static_cast<coverage>(engine() % 3)};
     steps.push_back(std::move(s));
   }
-  journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = {{"b", "\"\n\x01ü"}, {"", ""}}});
+  using namespace std::string_literals;
+  std::vector<std::pair<std::string, std::string>> const metadata{{"", ""}, {"b", "\"\n\x01ü"}, {"c\0d"s, "\0"s}};
+  journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = metadata});
   for (step const& s : steps) {
     observation seen = s.seen;
     seen.applied = s.applied;
@@ -170,7 +172,7 @@ TEST_CASE("random steps read back exactly as they were") {
   journal_contents const read = read_journal(place / "run.jsonl");
   CHECK(read.header.space == space);
   CHECK(read.header.seed == ~std::uint64_t{0});
-  CHECK(read.header.metadata == std::vector<std::pair<std::string, std::string>>{{"", ""}, {"b", "\"\n\x01ü"}});
+  CHECK(read.header.metadata == metadata);
   CHECK_FALSE(read.torn_line);
   REQUIRE(read.entries.size() == steps.size());
   auto const alike = [](double a, double b) { return same_bits(a, b) || (std::isnan(a) && std::isnan(b)); };
@@ -275,8 +277,6 @@ TEST_CASE("a journal goes on behind what a kill left whole") {
   CHECK(read_journal(place / "new").entries.empty());
 }
 
-TEST_CASE("two writers of one journal do not mix") {
-  test::folder const place;
 TEST_CASE("a journal whose header finds no room leaves no file behind, and can begin once there is room") {
   test::folder const place;
   for (bool const append : {false, true}) {
@@ -314,6 +314,8 @@ TEST_CASE("a journal begins where a kill left a part of its first line, and noth
   }
 }
 
+TEST_CASE("two writers of one journal do not mix") {
+  test::folder const place;
   journal const first(place / "j", mixed());
   CHECK_THROWS_MATCHES(journal(place / "j", mixed(), {.append = true}), error,
                        MessageMatches(ContainsSubstring("another process is writing it")));
@@ -436,6 +438,7 @@ TEST_CASE("a damaged journal is refused with its line and what is wrong") {
   CHECK(bad_header("\"min\":0.1", "\"min\":0.9") ==
         ":1: describes no search space: parameter \"lr\": min = 0.9 must be below max = 0.5");
   CHECK(bad_header("{}", "{\"a\":1}") == ":1: \"a\" is 1, not a string");
+  CHECK(bad_header("{}", "{\"a\\u0000b\":1}") == ":1: \"a\\u0000b\" is 1, not a string");
   CHECK(refusal(header + replaced(header, "0.5", "0.6")) == ":2: goes on with another search space");
   CHECK(refusal(header + replaced(step, "\"steps\"", "\"future\":[1],\"steps\"")) == "accepted");
 }
