@@ -271,12 +271,8 @@ std::uint64_t torch_tuner::steps() const noexcept { return state_->now.steps; }
 double torch_tuner::snapshot_seconds() const noexcept { return state_->slots ? state_->slots->seconds() : 0.0; }
 
 torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options) {
-  if (!chosen.parameters) {
-    throw invalid_option(
-        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
-  }
   if (options.objective == hook::first) options.objective = chosen.tuning.objective;
-  auto pipeline = make_pipeline(chosen, current_values(optimizer, *chosen.parameters, options.setters));
+  auto pipeline = make_pipeline(chosen, current_values(optimizer, parameters_of(chosen), options.setters));
   return {optimizer, std::move(pipeline), std::move(options)};
 }
 
