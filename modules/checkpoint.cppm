@@ -32,11 +32,15 @@ void load(Object& object, std::span<std::byte const> bytes) {
 }
 
 /// The same for a pipeline, with its search space: everything that its tuner and stages know. What a pipeline suggests
-/// after a load is, bit for bit, what it would have suggested had it gone on, for the same observations. Options are
-/// not saved: the pipeline is made from the same settings before it is loaded, and a pipeline of another horizon or
-/// seed loads what still fits it without a word. Nor do the bytes carry a checksum of their own: `load` refuses what
-/// cannot be, but damage that still makes sense is only noticed in a checkpoint (`encode`, `checkpoint_store`). Throws
-/// `checkpoint_error` where a part of the pipeline cannot be saved; see `generator::fields`.
+/// after a load is, bit for bit, what it would have suggested had it gone on, for the same observations, where both
+/// were made from the same settings. Options are not saved, and only what follows from them is compared: the search
+/// space, the kind of tuner, the stages and their order, and over how many values averages and tuners look back. All
+/// else (seed, horizon, `max_delta`, patience, ...) may differ without a word: the run goes on under the options of the
+/// pipeline here, and random numbers where they were. Only what is under way for longer than those options allow, a
+/// sweep, a warm-up or a cooldown that would be shorter here, is refused. Nor do the bytes carry a checksum of their
+/// own: `load` refuses what cannot be, but damage that still makes sense is only noticed in a checkpoint (`encode`,
+/// `checkpoint_store`). Throws `checkpoint_error` where a part of the pipeline cannot be saved; see
+/// `generator::fields`.
 std::vector<std::byte> save(suggestions& pipeline);
 void load(suggestions& pipeline, std::span<std::byte const> bytes);
 
@@ -84,11 +88,11 @@ class checkpoint_store {
   checkpoint_store& operator=(checkpoint_store&& other) noexcept;
   ~checkpoint_store();
 
+  /// Absolute.
   std::filesystem::path const& file() const noexcept { return file_; }
   std::filesystem::path previous_file() const;
 
   /// Throws `checkpoint_error` with the system's reason, or as `encode`; the checkpoints that there are stay whole
-  /// Absolute.
   /// then, and training may go on.
   void write(std::span<checkpoint_part const> parts);
 
