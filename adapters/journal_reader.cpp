@@ -78,7 +78,10 @@ journal_header header_from(json const& line) {
   std::vector<std::pair<std::string, std::string>> metadata;
   json const& pairs = field(line, "metadata");
   if (!pairs.is_object()) bad("\"metadata\" is {}, not an object", shown(pairs));
-  for (auto const& [name, value] : pairs.items()) metadata.emplace_back(name, text_at(pairs, name.c_str()));
+  for (auto const& [name, value] : pairs.items()) {
+    if (!value.is_string()) bad("{} is {}, not a string", shown(name), shown(value));
+    metadata.emplace_back(name, value.get_ref<std::string const&>());
+  }
   try {
     return {search_space(std::move(parameters)), count_at(line, "seed"), std::move(metadata)};
   } catch (invalid_option const& e) {

@@ -97,8 +97,10 @@ class line_buffer {
 struct journal::state {
   state(std::filesystem::path const& path, search_space const& of, journal_options const& options)
       : space(of), header(checked_header(path, of, options)), file(path, options.append) {
-    if (!file.empty()) go_on(path);
+    if (!file.empty() && !holds_torn_header()) check_same_run(path);
+    file.drop_torn_line();
     if (int const why = file.write(header)) {
+      file.undo_making();
       throw autotunenet::error(std::format("journal {}: cannot be written: {}", file.name(), std::strerror(why)));
     }
     for (std::size_t i = 0; i < space.size(); ++i) {
@@ -130,7 +132,13 @@ struct journal::state {
         std::format("journal {}: search space and metadata need more than {} bytes", path.string(), longest_header));
   }
 
-  void go_on(std::filesystem::path const& path) {
+  // A kill in the first write leaves the beginning of a header, and no more.
+  bool holds_torn_header() const {
+    auto const alike_in_all = std::string_view(header).substr(0, header.find(R"("space")"));
+    return !file.has_line() && alike_in_all.starts_with(file.beginning(alike_in_all.size()));
+  }
+
+  void check_same_run(std::filesystem::path const& path) const {
     search_space const before = [&] {
       try {
         return read_journal_header(path).space;
@@ -142,7 +150,6 @@ struct journal::state {
       throw invalid_option(
           std::format("journal {}: belongs to another search space; choose another name", file.name()));
     }
-    file.drop_torn_line();
   }
 
   void write_values(std::span<double const> values) {

@@ -6,8 +6,8 @@ import autotunenet;
 export namespace autotunenet {
 
 struct journal_options {
-  /// Goes on with a journal of the same search space; what a kill left of its last line is cut off. Without it a file
-  /// that exists is an error, and stays as it is.
+  /// Goes on with a journal of the same search space; what a kill left of its last line is cut off. Where that is all
+  /// there is, or nothing, it begins. Without it a file that exists is an error, and stays as it is.
   bool append = false;
   std::uint64_t seed = 0;
   /// What the user wants to find again: names and values, UTF-8.
@@ -30,7 +30,8 @@ struct journal_options {
 class journal : public observer {
  public:
   /// Throws `invalid_option`: the file exists and `append` is not set; it is no journal, or one of another space; text
-  /// that is not UTF-8. Throws `error` where the file cannot be opened or written, or another process writes it.
+  /// that is not UTF-8. Throws `error` where the file cannot be opened, locked or written, or another process writes
+  /// it; one that was not there before is not there then.
   journal(std::filesystem::path const& file, search_space const& space, journal_options const& options = {});
   ~journal() override;
 

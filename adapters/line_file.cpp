@@ -1,7 +1,6 @@
 #include "line_file.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,35 +10,65 @@
 #include <cstring>
 #include <filesystem>
 #include <format>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "../modules/descriptor.hpp"
 
 import autotunenet;
 
 namespace autotunenet {
 
 line_file::line_file(std::filesystem::path const& file, bool append) : name_(file.string()) {
-  int const how = append ? O_RDWR : O_WRONLY | O_EXCL;
-  descriptor_ = ::open(name_.c_str(), how | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor_ < 0 && errno == EEXIST) {
-    throw invalid_option(std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
+  constexpr int how = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC;
+  descriptor_ = ::open(name_.c_str(), how | O_EXCL, 0666);
+  made_ = descriptor_ >= 0;
+  if (!made_ && errno == EEXIST) {
+    if (!append) {
+      throw invalid_option(
+          std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
+    }
+    descriptor_ = ::open(name_.c_str(), how, 0666);
   }
   if (descriptor_ < 0) fail("cannot be opened", errno);
-  bool const taken = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  struct stat status = {};
-  bool const known = ::fstat(descriptor_, &status) == 0;
-  if (taken || !known) {
+  try {
+    begin();
+  } catch (...) {
+    undo_making();
     ::close(descriptor_);
-    throw error(std::format("journal {}: {}", name_, taken ? "another process is writing it" : "cannot be examined"));
+    throw;
   }
+}
+
+void line_file::begin() {
+  int const why = lock_for_writing(descriptor_);
+  if (why == EWOULDBLOCK) {
+    made_ = false;  // whoever was quicker has it
+    throw error(std::format("journal {}: another process is writing it", name_));
+  }
+  if (why != 0) fail("cannot be locked", why);
+  struct stat status = {};
+  if (::fstat(descriptor_, &status) != 0) fail("cannot be examined", errno);
   if (S_ISREG(status.st_mode)) whole_ = status.st_size;
+}
+
+void line_file::undo_making() noexcept {
+  if (made_) ::unlink(name_.c_str());
 }
 
 line_file::~line_file() { ::close(descriptor_); }
 
 void line_file::fail(std::string_view what, int why) const {
   throw error(std::format("journal {}: {}: {}", name_, what, std::strerror(why)));
+}
+
+std::string line_file::beginning(std::size_t bytes) const {
+  std::string text(std::min(bytes, static_cast<std::size_t>(whole_)), '\0');
+  ssize_t const got = ::pread(descriptor_, text.data(), text.size(), 0);
+  if (got != static_cast<ssize_t>(text.size())) fail("cannot be read", got < 0 ? errno : EIO);
+  return text;
 }
 
 void line_file::drop_torn_line() {
@@ -63,20 +92,12 @@ off_t line_file::end_of_lines() const {
 }
 
 int line_file::write(std::string_view line) noexcept {
-  std::size_t done = 0;
-  while (done < line.size()) {
-    ssize_t const wrote = ::write(descriptor_, line.data() + done, line.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) {
-      int const why = wrote < 0 ? errno : ENOSPC;
-      // A torn line is as good as none to the reader, should this fail too.
-      if (done > 0) (void)!::ftruncate(descriptor_, whole_);
-      return why;
-    }
-    done += static_cast<std::size_t>(wrote);
-  }
-  whole_ += static_cast<off_t>(line.size());
-  return 0;
+  int const why = write_all(descriptor_, std::as_bytes(std::span(line)));
+  if (why == 0)
+    whole_ += static_cast<off_t>(line.size());
+  else  // a torn line is as good as none to the reader, should this fail too
+    (void)!::ftruncate(descriptor_, whole_);
+  return why;
 }
 
 }  // namespace autotunenet

@@ -55,6 +55,25 @@ struct progress {
   }
 };
 
+/// What `save` wrote; the last two where there is a model.
+struct kept_parts {
+  std::span<std::byte const> pipeline, adapter, training, slots;
+};
+
+kept_parts parts_of(checkpoint const& from, bool with_model) {
+  if (with_model != from.contains("autotunenet training")) {
+    throw checkpoint_error(std::format("checkpoint {}: was made {} a model, and the tuner here has {}", from.name(),
+                                       with_model ? "without" : "with", with_model ? "one" : "none"));
+  }
+  kept_parts found{
+      .pipeline = from["autotunenet pipeline"], .adapter = from["autotunenet adapter"], .training = {}, .slots = {}};
+  if (with_model) {
+    found.training = from["autotunenet training"];
+    found.slots = from["autotunenet slots"];
+  }
+  return found;
+}
+
 // On a way back: the first failure is the one to tell of.
 void attempt(auto&& call) noexcept {
   try {
@@ -148,14 +167,9 @@ struct torch_tuner::state {
 
   // What is read lies beside what there is until all of it has been accepted. First what can be put back, the pipeline
   // last: one that ends by being loaded could not be brought back to life.
-  void resume(checkpoint const& from) {
-    auto const of = [&](char const* part) { return from["autotunenet " + std::string(part)]; };
-    if (slots.has_value() != from.contains("autotunenet training")) {
-      throw checkpoint_error(std::format("checkpoint {}: was made {} a model, and the tuner here has {}", from.name(),
-                                         slots ? "without" : "with", slots ? "one" : "none"));
-    }
+  void resume(kept_parts const& from) {
     progress then;
-    load(then, of("adapter"));
+    load(then, from.adapter);
     if (named_objective != hook::first && then.objective != named_objective)
       archive::refuse("is of a run with another objective");
     if (then.in_force.size() != values.space().size()) archive::refuse("holds values of another search space");
@@ -163,8 +177,8 @@ struct torch_tuner::state {
     std::optional<training_slots> slots_then;
     std::optional<training_snapshot> trained, before;
     if (slots) {
-      load(slots_then.emplace(*model, *optimizer, how), of("slots"));
-      archive training(of("training"));
+      load(slots_then.emplace(*model, *optimizer, how), from.slots);
+      archive training(from.training);
       trained.emplace(how.random_engine, how.folder).fields(training, *model, *optimizer);
       before.emplace(how.random_engine, how.folder).save(*model, *optimizer);
     }
@@ -173,7 +187,7 @@ struct torch_tuner::state {
     try {
       if (trained) trained->restore(*optimizer);
       values.apply(then.in_force);
-      load(pipeline, of("pipeline"));
+      load(pipeline, from.pipeline);
     } catch (...) {
       // The way back may need memory, of which there is more without these.
       trained.reset();
@@ -240,12 +254,11 @@ void torch_tuner::on_failure() { state_->fail(); }
 
 void torch_tuner::save(checkpoint_store& to, std::span<checkpoint_part const> own) { state_->save(to, own); }
 void torch_tuner::resume(checkpoint const& from) {
+  kept_parts const parts = parts_of(from, state_->slots.has_value());
   try {
-    state_->resume(from);
+    state_->resume(parts);
   } catch (error const& why) {
-    std::string const text = why.what();
-    if (dynamic_cast<checkpoint_error const*>(&why) && text.starts_with("checkpoint ")) throw;
-    throw checkpoint_error(std::format("checkpoint {}: {}", from.name(), text));
+    throw checkpoint_error(std::format("checkpoint {}: {}", from.name(), why.what()));
   }
 }
 
@@ -258,12 +271,8 @@ std::uint64_t torch_tuner::steps() const noexcept { return state_->now.steps; }
 double torch_tuner::snapshot_seconds() const noexcept { return state_->slots ? state_->slots->seconds() : 0.0; }
 
 torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options) {
-  if (!chosen.parameters) {
-    throw invalid_option(
-        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
-  }
   if (options.objective == hook::first) options.objective = chosen.tuning.objective;
-  auto pipeline = make_pipeline(chosen, current_values(optimizer, *chosen.parameters, options.setters));
+  auto pipeline = make_pipeline(chosen, current_values(optimizer, parameters_of(chosen), options.setters));
   return {optimizer, std::move(pipeline), std::move(options)};
 }
 

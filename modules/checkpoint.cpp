@@ -124,37 +124,42 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes) {
   auto const refuse = [&](std::string_view why) {
     throw checkpoint_error(std::format("checkpoint {}: {}", name, why));
   };
+  auto const read = [&](auto&& fields) {
+    try {
+      fields();
+    } catch (checkpoint_error const& why) {
+      refuse(std::format("is no checkpoint, or damaged at its beginning ({})", why.what()));
+    }
+  };
+  archive in(bytes);
+  std::uint32_t v = 0;
+  read([&] {
+    in.section(magic);
+    in(v);
+  });
+  if (v != version) refuse(std::format("is of version {}; this library reads version {}", v, version));
   struct entry {
     std::string name;
     std::uint64_t size = 0;
     std::uint64_t sum = 0;
   };
   std::vector<entry> entries;
-  std::size_t at = 0;
-  try {
-    archive in(bytes);
-    in.section(magic);
-    std::uint32_t v = 0;
-    in(v);
-    if (v != version) refuse(std::format("is of version {}; this library reads version {}", v, version));
+  std::size_t header = 0;
+  std::uint64_t sum = 0;
+  read([&] {
     std::size_t count = 0;
     in.below(count, most_parts + 1);
     for (std::size_t i = 0; i < count; ++i) {
       entry& one = entries.emplace_back();
       in(one.name)(one.size)(one.sum);
     }
-    std::size_t const header = in.position();
-    std::uint64_t sum = 0;
+    header = in.position();
     in(sum);
-    if (sum != checksum(bytes.first(header))) refuse("its header does not match its checksum: it is damaged");
-    if (std::string const* const twice = duplicate_of(entries))
-      refuse(std::format("has two parts \"{}\"", printable(*twice, 100)));
-    at = in.position();
-  } catch (checkpoint_error const& why) {
-    std::string_view const text = why.what();
-    if (text.starts_with("checkpoint ")) throw;
-    refuse(std::format("is no checkpoint, or damaged at its beginning ({})", text));
-  }
+  });
+  if (sum != checksum(bytes.first(header))) refuse("its header does not match its checksum: it is damaged");
+  if (std::string const* const twice = duplicate_of(entries))
+    refuse(std::format("has two parts \"{}\"", printable(*twice, 100)));
+  std::size_t at = in.position();
   std::vector<checkpoint_part> parts;
   for (entry& one : entries) {
     if (one.size > bytes.size() - at) {

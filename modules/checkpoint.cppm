@@ -32,11 +32,15 @@ void load(Object& object, std::span<std::byte const> bytes) {
 }
 
 /// The same for a pipeline, with its search space: everything that its tuner and stages know. What a pipeline suggests
-/// after a load is, bit for bit, what it would have suggested had it gone on, for the same observations. Options are
-/// not saved: the pipeline is made from the same settings before it is loaded, and a pipeline of another horizon or
-/// seed loads what still fits it without a word. Nor do the bytes carry a checksum of their own: `load` refuses what
-/// cannot be, but damage that still makes sense is only noticed in a checkpoint (`encode`, `checkpoint_store`). Throws
-/// `checkpoint_error` where a part of the pipeline cannot be saved; see `generator::fields`.
+/// after a load is, bit for bit, what it would have suggested had it gone on, for the same observations, where both
+/// were made from the same settings. Options are not saved, and only what follows from them is compared: the search
+/// space, the kind of tuner, the stages and their order, and over how many values averages and tuners look back. All
+/// else (seed, horizon, `max_delta`, patience, ...) may differ without a word: the run goes on under the options of the
+/// pipeline here, and random numbers where they were. Only what is under way for longer than those options allow, a
+/// sweep, a warm-up or a cooldown that would be shorter here, is refused. Nor do the bytes carry a checksum of their
+/// own: `load` refuses what cannot be, but damage that still makes sense is only noticed in a checkpoint (`encode`,
+/// `checkpoint_store`). Throws `checkpoint_error` where a part of the pipeline cannot be saved; see
+/// `generator::fields`.
 std::vector<std::byte> save(suggestions& pipeline);
 void load(suggestions& pipeline, std::span<std::byte const> bytes);
 
@@ -74,7 +78,8 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes);
 /// A checkpoint is written to `file.new`, brought to the disk, and renamed: whatever instant the process or the machine
 /// stops at, one of the two is whole. The newest becomes the one before, unless it is damaged: then the one before
 /// stays. A store knows that from what it has read or written last; before that, its first write reads the newest. A
-/// lock on `file.lock` keeps other writers away until the store is destroyed. Not thread-safe.
+/// lock on `file.lock` keeps other writers away until the store is destroyed. The place is the one that `file` names
+/// when the store is made, also where the process changes its folder later. Not thread-safe.
 class checkpoint_store {
  public:
   /// Throws `checkpoint_error` where another store has the place, or the lock cannot be made.
@@ -83,6 +88,7 @@ class checkpoint_store {
   checkpoint_store& operator=(checkpoint_store&& other) noexcept;
   ~checkpoint_store();
 
+  /// Absolute.
   std::filesystem::path const& file() const noexcept { return file_; }
   std::filesystem::path previous_file() const;
 

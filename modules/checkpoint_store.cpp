@@ -1,6 +1,5 @@
 module;
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,8 +14,11 @@ module;
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "descriptor.hpp"
 
 module autotunenet;
 
@@ -46,16 +48,6 @@ class descriptor {
  private:
   int number_;
 };
-
-int write_all(int to, std::span<std::byte const> bytes) noexcept {
-  while (!bytes.empty()) {
-    ssize_t const wrote = ::write(to, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return wrote < 0 ? errno : ENOSPC;
-    bytes = bytes.subspan(static_cast<std::size_t>(wrote));
-  }
-  return 0;
-}
 
 std::filesystem::path folder_of(std::filesystem::path const& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
@@ -108,14 +100,22 @@ std::optional<checkpoint> read_file(std::filesystem::path const& file) {
 
 std::filesystem::path with_ending(std::filesystem::path file, char const* ending) { return file += ending; }
 
+/// The lock holds where it was made, wherever the process goes: so must the name.
+std::filesystem::path lasting(std::filesystem::path const& file) {
+  std::error_code why;
+  auto found = std::filesystem::absolute(file, why);
+  if (why) fail(file, "cannot be found", why.value());
+  return found;
+}
+
 }  // namespace
 
-checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(std::move(file)) {
+checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(lasting(file)) {
   auto const lock = with_ending(file_, ".lock");
   lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0) fail(lock, "cannot be made", errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-  int const why = errno;
+  int const why = lock_for_writing(lock_);
+  if (why == 0) return;
   ::close(lock_);
   if (why != EWOULDBLOCK) fail(lock, "cannot be locked", why);
   throw checkpoint_error(

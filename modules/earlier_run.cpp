@@ -75,7 +75,7 @@ std::vector<earlier_stretch> translate(earlier_run const& from, configuration co
       throw invalid_option(std::format("step {} of the earlier run holds {} values; its search space has {} parameters",
                                        n, step.applied.size(), from.space.size()));
     }
-    double const steps = step.steps >= 0.0 && std::isfinite(step.steps) ? step.steps : 1.0;
+    double const steps = counted_steps(step.steps);
     if (step.why == reason::range_test) {
       in_trials += steps;
       continue;

@@ -21,8 +21,8 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-// The metrics of one stretch (Welford's running mean and sum of squares).
-struct stretch {
+// What one stretch comes to (Welford's running mean and sum of squares).
+struct stretch_summary {
   std::size_t observations = 0;
   double steps = 0.0;
   double count = 0.0;
@@ -52,7 +52,7 @@ struct stretching {
   stride each;
   suggestion out{};
   std::vector<double> ran{};  // in this stretch
-  stretch now{};
+  stretch_summary now{};
   bool due = true;
   // Since the tuner was told last:
   bool relocated = false;

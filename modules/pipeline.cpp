@@ -40,11 +40,7 @@ suggestions make_tuner(settings const& given, search_space const& space, configu
 /// What the pipeline begins with: the given start, else the center of the space.
 configuration checked_start(settings const& given, configuration start) {
   check(given);
-  if (!given.parameters && start.empty()) {
-    throw invalid_option(
-        "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
-  }
-  if (start.empty()) return given.parameters->center();
+  if (start.empty()) return parameters_of(given).center();
   if (given.parameters && !(start.space() == *given.parameters)) {
     throw invalid_option("the configuration to start with belongs to another search space than [parameters]");
   }

@@ -30,6 +30,12 @@ void check(settings const& given) {
   warm_up_observations(given);
 }
 
+search_space const& parameters_of(settings const& given) {
+  if (given.parameters) return *given.parameters;
+  throw invalid_option(
+      "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
+}
+
 std::size_t warm_up_observations(settings const& given) {
   tuning_settings const& t = given.tuning;
   if (t.warmup_epochs == 0 && t.warmup_steps == 0) return 0;

@@ -82,6 +82,9 @@ struct settings {
 /// Throws `invalid_option`, which names section, key, value and what is allowed, unless every value is allowed.
 void check(settings const&);
 
+/// The section [parameters]. Throws `invalid_option`, which says what it should hold, where there is none.
+search_space const& parameters_of(settings const&);
+
 /// How many observations warm-up lasts at least. One observation is a training step where the objective is
 /// `hook::step`, else an epoch. Throws `invalid_option` where that conversion lacks the objective or `steps_per_epoch`.
 std::size_t warm_up_observations(settings const&);

@@ -5,6 +5,21 @@ import :generator;
 import :search_space;
 import :trial;
 
+namespace autotunenet {
+
+/// Tells what was observed, with the steps that count. They are looked at wherever an object is told: observations that
+/// a stage has merged may add up to more than there are numbers for.
+template <class Tell>
+void tell_counted(observation const& seen, Tell&& tell) {
+  double const steps = counted_steps(seen.steps);
+  if (steps == seen.steps) return tell(seen);
+  observation counted = seen;
+  counted.steps = steps;
+  tell(counted);
+}
+
+}  // namespace autotunenet
+
 export namespace autotunenet {
 
 /// Anything that turns one tuner into another.
@@ -22,10 +37,14 @@ suggestions operator|(suggestions tuner, Stage&& wrap) {
 /// the coroutine only carries the conversation.
 ///
 /// `Tuner` has `suggestion const& ask()`, called once per step, which always refers to the same object, and
-/// `void tell(observation const&)`. With `void fields(archive&)` it can be saved.
+/// `void tell(observation const&)`, where `steps` are such as can be counted. With `void fields(archive&)` it can be
+/// saved.
 template <class Tuner>
 suggestions drive(Tuner tuner, std::pmr::memory_resource* = nullptr) {
-  for (;;) tuner.tell(co_yield tuner.ask());
+  for (;;) {
+    observation const& seen = co_yield tuner.ask();
+    tell_counted(seen, [&](observation const& counted) { tuner.tell(counted); });
+  }
 }
 
 /// The same for a stage around a tuner.
@@ -34,7 +53,10 @@ suggestions drive(Tuner tuner, std::pmr::memory_resource* = nullptr) {
 /// The stage ends when the inner tuner does.
 template <class Stage>
 suggestions drive(Stage stage, suggestions inner, std::pmr::memory_resource* = nullptr) {
-  while (inner.poll()) stage.tell(co_yield stage.ask(inner), inner);
+  while (inner.poll()) {
+    observation const& seen = co_yield stage.ask(inner);
+    tell_counted(seen, [&](observation const& counted) { stage.tell(counted, inner); });
+  }
 }
 
 }  // namespace autotunenet

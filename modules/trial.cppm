@@ -121,6 +121,9 @@ struct reach {
   std::span<double const> upper;
 };
 
+/// How many of the steps that were told count: 1 where that is no finite number of at least 0.
+constexpr double counted_steps(double told) noexcept { return told >= 0.0 && told - told == 0.0 ? told : 1.0; }
+
 /// What a tuner is resumed with. Everything but the metric has a default that means "not known".
 ///
 /// Tuners and stages of this library *minimise*: see the stage `maximize` for a metric that should grow.
@@ -132,7 +135,8 @@ struct observation {
   std::span<double const> applied{};  ///< native values that really ran; empty: exactly those suggested
   double noise = 0.0;                 ///< standard error of `metric`; 0: unknown
   /// How much of the run the stretch took, in the unit of every horizon: one observation, unless several were merged.
-  /// 0: no time passed, as where trouble shows between two observations.
+  /// 0: no time passed, as where trouble shows between two observations. What is no finite number of at least 0 counts
+  /// as 1, as it would had it been left out: a run is not lost to it.
   double steps = 1.0;
   bool restorable = false;  ///< the trainer carries out `suggestion::state`
   /// What ran was chosen outside the tuner, and is where it should go on from: the end of a reversible trial.

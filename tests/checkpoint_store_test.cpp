@@ -204,6 +204,33 @@ TEST_CASE("two runs cannot write one checkpoint, and the place is free again whe
                        MessageMatches(ContainsSubstring("No such file")));
 }
 
+TEST_CASE("a place that cannot be locked is refused with the system's reason") {
+  using support::storage_faults;
+  test::folder const place;
+  storage_faults::fail(storage_faults::call::flock, 0, ENOLCK);
+  CHECK_THROWS_MATCHES(
+      checkpoint_store(place / "run"), checkpoint_error,
+      MessageMatches(ContainsSubstring("run.lock: cannot be locked: ") && ContainsSubstring("No locks available")));
+  storage_faults::end();
+}
+
+TEST_CASE("a store stays where it was made, with its lock, wherever the process goes") {
+  test::folder const place, elsewhere;
+  auto const here = std::filesystem::current_path();
+  std::filesystem::current_path(place.path());
+  checkpoint_store store("run");
+  CHECK(store.file().is_absolute());
+  std::filesystem::current_path(elsewhere.path());
+  store.write(parts_of("one"));
+  store.write(parts_of("two"));
+  CHECK(text_of(store.read()) == "two");
+  CHECK(text_of(store.read_previous()) == "one");
+  std::filesystem::current_path(here);
+  CHECK(std::filesystem::is_empty(elsewhere.path()));
+  CHECK(std::filesystem::exists(place / "run"));
+  CHECK_THROWS_AS(checkpoint_store(""), checkpoint_error);
+}
+
 TEST_CASE("whichever system call of a write fails, the error says why and a whole checkpoint stays") {
   using support::storage_faults;
   for (auto const call : {storage_faults::call::open, storage_faults::call::write, storage_faults::call::fsync,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -319,6 +320,45 @@ TEST_CASE("what was saved of another pipeline is refused, and says what differs"
   differs(tpe(mixed_space()), tpe(rate), "\"momentum\" that is not here");
   differs(tpe(rate), tpe({real{"rate", 1e-6, 1.0, scale::log}}), "\"lr\" as parameter 1, here it is \"rate\"");
   differs(tpe(rate) | smooth({.window = 5}), tpe(rate) | smooth({.window = 6}), "5 values where 6 belong");
+}
+
+TEST_CASE("a run goes on under the options it is resumed with: other bounds of a step, and a longer horizon") {
+  constexpr double max_delta = 0.05;
+  constexpr std::size_t planned = 500, longer = 1500;
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"momentum", 0.0, 0.99}};
+  auto const made = [&](std::uint64_t seed, std::size_t horizon, double delta) {
+    return make_pipeline({.parameters = space,
+                          .tuning = {.objective = hook::step, .seed = seed, .horizon = horizon, .max_delta = delta}});
+  };
+  for (std::size_t const at : {3U, 30U, 100U, 450U, 499U}) {
+    INFO("resumed after " << at << " observations");
+    suggestions original = made(1, planned, 0.5);
+    training run{std::mt19937_64{at}};
+    for (std::size_t i = 0; i < at; ++i) run.step(original);
+    suggestions resumed = made(2, longer, max_delta);
+    load(resumed, save(original));
+    bool goes_freely = true;  // a trial or a remedy, which max_delta does not bound, or what was saved
+    std::vector<double> ran(space.size());
+    std::size_t passed = 0;
+    for (std::size_t step = at; step < longer + 200; ++step) {
+      suggestion const& next = resumed.ask();
+      goes_freely = goes_freely || next.why == reason::range_test || next.why == reason::rollback ||
+                    next.why == reason::back_off ||
+                    has(next.state, training_state::return_to_trial | training_state::return_to_origin |
+                                        training_state::return_to_best);
+      for (std::size_t i = 0; i < space.size(); ++i) REQUIRE(space.contains(i, next.values[i]));
+      if (!goes_freely) {
+        constexpr double limit = (1.0 + max_delta) * (1.0 + 1e-9);
+        REQUIRE(std::max(next.values[0] / ran[0], ran[0] / next.values[0]) <= limit);
+        REQUIRE(std::abs(next.values[1] - ran[1]) <= max_delta * std::max(ran[1], 0.099) * (1.0 + 1e-9));
+      }
+      goes_freely = next.why == reason::range_test;
+      if (has(next.events, event::horizon_passed)) passed = step;
+      ran.assign(next.values.values().begin(), next.values.values().end());
+      resumed.tell({.metric = 3.0 / static_cast<double>(step + 1), .applied = ran, .restorable = true});
+    }
+    CHECK(passed >= longer);
+  }
 }
 
 namespace {

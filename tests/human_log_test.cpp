@@ -1,6 +1,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/ostream_sink.h>
 
+#include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cstddef>
 #include <exception>
@@ -60,6 +61,28 @@ TEST_CASE("failures and rollbacks are warnings") {
   CHECK(out.take() == "warning 2 back off: lr 0.5 -> 0.25 (backed off, cooldown began, failed), last metric nan\n");
   log.suggested(said(3, 0.125, reason::rollback, event::rolled_back));
   CHECK(out.take() == "warning 3 rollback: lr 0.25 -> 0.125 (rolled back), last metric nan\n");
+}
+
+TEST_CASE("each event has the level that the log's contract says") {
+  constexpr event warnings = event::failed | event::rolled_back | event::backed_off | event::only_worse |
+                             event::horizon_passed | event::not_located | event::overridden;
+  constexpr event information = event::clamped | event::cooldown_began | event::cooldown_ended | event::warm_up_ended |
+                                event::range_test_began | event::range_test_ended | event::rebased | event::overfitting;
+  constexpr event debugging = event::regressed | event::became_good;
+  captured out;
+  out.logger->set_level(spdlog::level::debug);
+  human_log log(out.logger);
+  log.suggested(said(1, 0.5, reason::start));
+  out.take();
+  for (event const one : all_events) {
+    INFO(to_string(one));
+    log.suggested(said(2, 0.5, reason::hold, one));
+    std::string const line = out.take();
+    CHECK(has(one, warnings) + has(one, information) + has(one, debugging) == 1);
+    CHECK(line.starts_with("warning ") == has(one, warnings));
+    CHECK(line.starts_with("info ") == has(one, information));
+    CHECK(line.starts_with("debug ") == has(one, debugging));
+  }
 }
 
 TEST_CASE("what changes at every step is for debugging, and is told from what was shown last") {

@@ -159,7 +159,9 @@ TEST_CASE("random steps read back exactly as they were") {
               .covers = static_cast<coverage>(engine() % 3)};
     steps.push_back(std::move(s));
   }
-  journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = {{"b", "\"\n\x01ü"}, {"", ""}}});
+  using namespace std::string_literals;
+  std::vector<std::pair<std::string, std::string>> const metadata{{"", ""}, {"b", "\"\n\x01ü"}, {"c\0d"s, "\0"s}};
+  journal written(place / "run.jsonl", space, {.seed = ~std::uint64_t{0}, .metadata = metadata});
   for (step const& s : steps) {
     observation seen = s.seen;
     seen.applied = s.applied;
@@ -170,7 +172,7 @@ TEST_CASE("random steps read back exactly as they were") {
   journal_contents const read = read_journal(place / "run.jsonl");
   CHECK(read.header.space == space);
   CHECK(read.header.seed == ~std::uint64_t{0});
-  CHECK(read.header.metadata == std::vector<std::pair<std::string, std::string>>{{"", ""}, {"b", "\"\n\x01ü"}});
+  CHECK(read.header.metadata == metadata);
   CHECK_FALSE(read.torn_line);
   REQUIRE(read.entries.size() == steps.size());
   auto const alike = [](double a, double b) { return same_bits(a, b) || (std::isnan(a) && std::isnan(b)); };
@@ -273,6 +275,43 @@ TEST_CASE("a journal goes on behind what a kill left whole") {
                        MessageMatches(ContainsSubstring("belongs to another search space")));
   journal fresh(place / "new", space, {.append = true});
   CHECK(read_journal(place / "new").entries.empty());
+}
+
+TEST_CASE("a journal whose header finds no room leaves no file behind, and can begin once there is room") {
+  test::folder const place;
+  for (bool const append : {false, true}) {
+    INFO("append: " << append);
+    for (rlim_t const room : {0, 10}) {
+      test::file_size_limit const full(room);
+      CHECK_THROWS_MATCHES(journal(place / "j", mixed(), {.append = append}), error,
+                           Message("journal " + (place / "j").string() + ": cannot be written: File too large"));
+      CHECK_FALSE(std::filesystem::exists(place / "j"));
+    }
+    CHECK_NOTHROW(journal(place / "j", mixed(), {.append = append}));
+    CHECK(read_journal(place / "j").entries.empty());
+    std::filesystem::remove(place / "j");
+  }
+  write(place / "j", header);
+  {
+    test::file_size_limit const full(header.size() + 10);
+    CHECK_THROWS_AS(journal(place / "j", search_space{real{"lr", 0.1, 0.5}}, {.append = true}), error);
+  }
+  CHECK(text_of(place / "j") == header);
+}
+
+TEST_CASE("a journal begins where a kill left a part of its first line, and nothing else is taken for that") {
+  test::folder const place;
+  search_space const space{real{"lr", 0.1, 0.5}};
+  for (std::size_t kept = 0; kept < header.size(); ++kept) {
+    write(place / "j", header.substr(0, kept));
+    journal(place / "j", space, {.append = true, .seed = 8});
+    REQUIRE(read_journal(place / "j").header.seed == 8);
+  }
+  for (auto const* text : {"precious", "{\"format\":\"my own\"", "\n{\"format\""}) {
+    write(place / "j", text);
+    CHECK_THROWS_AS(journal(place / "j", space, {.append = true}), invalid_option);
+    CHECK(text_of(place / "j") == text);
+  }
 }
 
 TEST_CASE("two writers of one journal do not mix") {
@@ -399,6 +438,7 @@ TEST_CASE("a damaged journal is refused with its line and what is wrong") {
   CHECK(bad_header("\"min\":0.1", "\"min\":0.9") ==
         ":1: describes no search space: parameter \"lr\": min = 0.9 must be below max = 0.5");
   CHECK(bad_header("{}", "{\"a\":1}") == ":1: \"a\" is 1, not a string");
+  CHECK(bad_header("{}", "{\"a\\u0000b\":1}") == ":1: \"a\\u0000b\" is 1, not a string");
   CHECK(refusal(header + replaced(header, "0.5", "0.6")) == ":2: goes on with another search space");
   CHECK(refusal(header + replaced(step, "\"steps\"", "\"future\":[1],\"steps\"")) == "accepted");
 }

@@ -381,6 +381,33 @@ suggestions turning(configuration values, std::uint64_t step) {
 
 }  // namespace
 
+TEST_CASE("steps that cannot be counted are counted as one") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (hook const objective : {hook::step, hook::epoch}) {
+    settings const chosen{.parameters = search_space{real{"lr", 1e-6, 1e2, scale::log}},
+                          .tuning = {.objective = objective, .seed = 2, .horizon = 3000}};
+    std::vector<std::vector<double>> rates;
+    for (double const steps : {1.0, not_a_number, infinity, -infinity, -2.0}) {
+      support::noisy_quadratic network(3);
+      suggestions tuning = make_pipeline(chosen);
+      std::vector<double>& seen = rates.emplace_back();
+      for (std::size_t i = 0; i < 600; ++i) {
+        seen.push_back(tuning.ask().values[0]);
+        tuning.tell({.metric = network.step(seen.back()), .steps = steps, .restorable = true});
+      }
+      CHECK(seen == rates.front());
+    }
+  }
+}
+
+TEST_CASE("steps that add up to more than there are numbers for end no run") {
+  suggestions tuning = make_pipeline(parse_settings(lr));
+  for (std::size_t i = 0; i < 200; ++i) {
+    REQUIRE(std::isfinite(tuning.ask().values[0]));
+    tuning.tell({.metric = 1.0, .steps = std::numeric_limits<double>::max(), .covers = coverage::step});
+  }
+}
+
 TEST_CASE("a tuner that leaves its suggestions without numbers is followed as any other") {
   search_space const space{real{"lr", 1e-6, 1.0, scale::log}, real{"momentum", 0.0, 0.9}};
   auto const trace = [&](auto const& stage, std::uint64_t step, double slope) {

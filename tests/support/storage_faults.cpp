@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -63,6 +64,11 @@ ssize_t write(int to, void const* data, std::size_t size) {
     size = size > 0 ? 1 : 0;
   }
   return original<ssize_t(int, void const*, std::size_t)>("write")(to, data, size);
+}
+
+int flock(int which, int how) noexcept {
+  if (fails(call::flock)) return -1;
+  return original<int(int, int)>("flock")(which, how);
 }
 
 int fsync(int which) {

@@ -5,7 +5,7 @@ namespace support {
 /// Makes the system calls that storage goes through fail. Belongs into programs of its own: it replaces those calls
 /// for the whole program, and passes them on where no fault is asked for.
 struct storage_faults {
-  enum class call { open, write, fsync, close, rename };
+  enum class call { open, flock, write, fsync, close, rename };
 
   /// From now on the call of this kind number `nth`, counted from 0, fails with this error number, once.
   static void fail(call kind, int nth, int error);
