@@ -18,16 +18,22 @@ export namespace autotunenet {
 ///
 /// `State` is all that training changes: weights, buffers, what the optimizer remembers, random engines. Five copies
 /// are held at most, three once the learning rate was found; a copy is assigned to, so its storage is used again.
+/// A checkpoint of such a run holds the state, the pipeline (`save`) and the copies (`each`): without these what the
+/// pipeline tries out after a resume could not be undone.
 template <std::copyable State>
 class state_copies {
  public:
   /// In the order of declaration of `training_state`. Gives the return that was carried out last, `keep` for none: what
   /// else follows the state, as a data loader does, has to go back too. A return that nothing was saved for changes
-  /// nothing. Throws what copying throws.
+  /// nothing, which `lacked` tells. Throws what copying throws.
   training_state carry_out(training_state what, State& now) {
     training_state returned = training_state::keep;
     auto const put_back = [&](training_state asked, std::optional<State> const& from) {
-      if (!has(what, asked) || !from) return;
+      if (!has(what, asked)) return;
+      if (!from) {
+        lacked_ = true;
+        return;
+      }
       now = *from;
       returned = asked;
     };
@@ -39,7 +45,10 @@ class state_copies {
     put_back(training_state::return_to_trial, trial_);
     // Before the first promotion the candidate is all there is: the state that training began with.
     put_back(training_state::return_to_good, good_ ? good_ : candidate_);
-    if (has(what, training_state::promote) && candidate_) good_.swap(candidate_);
+    if (has(what, training_state::promote) && candidate_) {
+      good_.swap(candidate_);
+      if (!has(what, training_state::mark_candidate)) candidate_.reset();
+    }
     mark(training_state::mark_candidate, candidate_);
     mark(training_state::mark_trial, trial_);
     if (has(what, training_state::drop_trial)) trial_.reset();
@@ -49,8 +58,24 @@ class state_copies {
     return returned;
   }
 
+  /// Whether a return was asked for that nothing was saved for, ever: as where a run was resumed without its copies, or
+  /// was told to be restorable before anything was marked.
+  bool lacked() const noexcept { return lacked_; }
+
+  /// Every copy, in an order that stays: `visit(std::string_view name, std::optional<State>& copy)`, to write them to a
+  /// checkpoint and to read them back.
+  template <class Visit>
+  void each(Visit&& visit) {
+    visit(std::string_view("best"), best_);
+    visit(std::string_view("trial"), trial_);
+    visit(std::string_view("good"), good_);
+    visit(std::string_view("candidate"), candidate_);
+    visit(std::string_view("origin"), origin_);
+  }
+
  private:
   std::optional<State> best_, trial_, good_, candidate_, origin_;
+  bool lacked_ = false;
 };
 
 }  // namespace autotunenet
