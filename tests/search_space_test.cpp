@@ -10,6 +10,8 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -159,6 +161,23 @@ TEST_CASE("assigning clamps, and never leaves the space") {
   CHECK(c["lr"] == 1e-1);
   CHECK(c["batch"] == 33.0);
   CHECK(c.text(4) == "gelu");
+}
+
+TEST_CASE("choices are written as one would: whole numbers, numbers and words, also beside each other") {
+  constexpr std::string_view word = "auto";
+  search_space const space{categorical{"batch", {32, 64U, std::int64_t{128}}},
+                           categorical{"clip", {0, 0.5F, word, std::string("off"), "on"}}, categorical{"one", {7}}};
+  configuration c = space.at({{"batch", 64}, {"clip", 0.5}});
+  CHECK(c["batch"] == 64.0);
+  CHECK(c["clip"] == 0.5);
+  CHECK(c["one"] == 7.0);
+  c.set("clip", "auto");
+  CHECK(c.chosen("clip") == category{word});
+  CHECK(space == search_space{categorical{"batch", {32.0, 64.0, 128.0}},
+                              categorical{"clip", {0.0, 0.5, "auto", "off", "on"}}, categorical{"one", {7.0}}});
+  CHECK(category(std::variant<double, std::string>("tanh")) == category{"tanh"});
+  STATIC_CHECK_FALSE(std::is_constructible_v<category, bool>);
+  STATIC_CHECK_FALSE(std::is_constructible_v<category, char>);
 }
 
 TEST_CASE("spaces compare by what they describe") {
