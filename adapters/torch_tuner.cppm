@@ -44,7 +44,7 @@ struct torch_options {
 
 /// Lets a pipeline tune an optimizer while it trains.
 ///
-///     torch_tuner tuner(optimizer, bayesian(space, start) | guard(), {.model = model.get()});
+///     torch_tuner tuner(optimizer, bayesian(space, {.start = start}) | guard(), {.model = model.get()});
 ///     for (...) {
 ///       optimizer.zero_grad();
 ///       auto loss = ...;
