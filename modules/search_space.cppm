@@ -146,6 +146,7 @@ class configuration {
     if (!space_) refuse_empty();
     return *space_;
   }
+  /// The same values of the same space; all empty ones are equal.
   bool operator==(configuration const& other) const noexcept;
 
  private:

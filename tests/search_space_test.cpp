@@ -186,6 +186,15 @@ TEST_CASE("spaces compare by what they describe") {
   CHECK_FALSE(search_space{real{"lr", 0.1, 0.2}} == search_space{real{"lr", 0.1, 0.2, scale::log}});
 }
 
+TEST_CASE("configurations are equal where values and spaces are") {
+  search_space const rate{real{"lr", 0.0, 1.0}};
+  CHECK(rate.at({{"lr", 0.5}}) == search_space{real{"lr", 0.0, 1.0}}.at({{"lr", 0.5}}));
+  CHECK_FALSE(rate.at({{"lr", 0.5}}) == rate.at({{"lr", 0.25}}));
+  CHECK_FALSE(rate.at({{"lr", 0.5}}) == search_space{real{"dropout", 0.0, 1.0}}.at({{"dropout", 0.5}}));
+  CHECK_FALSE(rate.center() == configuration{});
+  CHECK(configuration{} == configuration{});
+}
+
 TEST_CASE("a whole number reads whole") {
   search_space const space{integer{"batch", 1, 10'000'000}, real{"lr", 0.0, 1e6}, integer{"shift", -1, 1}};
   configuration const c = space.at({{"batch", 123457}, {"lr", 123457}, {"shift", -0.0}});
