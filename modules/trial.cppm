@@ -121,7 +121,8 @@ struct reach {
   std::span<double const> upper;
 };
 
-/// What a tuner is resumed with. Everything but the metric has a default that means "not known".
+/// What a tuner is resumed with. Everything but the metric has a default that means "not known". What a trainer says
+/// comes first; the rest is between stages.
 ///
 /// Tuners and stages of this library *minimise*: see the stage `maximize` for a metric that should grow.
 /// An observation is read during `tell` only; the spans need not live longer.
@@ -135,13 +136,16 @@ struct observation {
   /// 0: no time passed, as where trouble shows between two observations.
   double steps = 1.0;
   bool restorable = false;  ///< the trainer carries out `suggestion::state`
-  /// What ran was chosen outside the tuner, and is where it should go on from: the end of a reversible trial.
-  bool relocated = false;
-  reach within{};
   /// A metric of data that training does not see, where one was measured since the last observation; NaN: none. Smaller
   /// is better, as for `metric`, whose scale and noise it need not share.
   double validation = std::numeric_limits<double>::quiet_NaN();
   coverage covers = coverage::unknown;
+
+  /// Set by stages, and left alone by a trainer: what ran was chosen outside the tuner, and is where it should go on
+  /// from, as at the end of a reversible trial.
+  bool relocated = false;
+  /// Set by stages, and left alone by a trainer: where the next suggestion can lie.
+  reach within{};
 
   /// Whether the metric can be used: measured, and finite. (`inline` is not implied inside a module.)
   inline bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }
