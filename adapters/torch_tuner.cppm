@@ -72,7 +72,7 @@ struct torch_options {
 /// values stay and the hooks do nothing.
 ///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
-class torch_tuner {
+class [[nodiscard]] torch_tuner {
  public:
   /// Asks for the first suggestion, whose space says what is tuned, and applies it. Throws `invalid_option` as
   /// `optimizer_values` and `training_slots` do, and where the pipeline has no suggestion to give.
