@@ -12,7 +12,7 @@ enum class annealing : std::uint8_t {
 };
 
 struct anneal_options {
-  std::string parameter = "lr";  ///< a real parameter
+  std::string parameter = "lr";  ///< a real parameter, by its whole name
   /// Observations that the run will have; 0: not known, then anneal on plateaus.
   std::size_t horizon = 0;
   annealing shape = annealing::cosine;
@@ -46,7 +46,8 @@ struct anneal_options {
 /// bring it down again, training goes back to the state at the best validation, and on from there at the lower rate; or
 /// the shape is lowered once more where there is no such state. It ends where both turn up, as where the data have
 /// changed. Each time is an `event::overfitting`. Validations are averaged over 4 % of the horizon, or of what has
-/// passed where that is not known. A space without the parameter passes unchanged. Throws `invalid_option`.
+/// passed where that is not known. A space without "lr" passes unchanged. Throws `invalid_option`, in ask where the
+/// space has no parameter of another name that was given.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

@@ -51,7 +51,8 @@ struct guard_options {
   double back_off = 0.5;
   /// Real parameters that are safer when smaller, each by its name or its name in a group ("lr" means "encoder.lr"
   /// too). On a log scale the value shrinks by `back_off`, on a linear scale its distance from the lower bound. Where
-  /// the space has none of them, all real parameters move towards the middle of the space by that factor.
+  /// the space has none of them, all real parameters move towards the middle of the space by that factor. Any name but
+  /// "lr" must be of the space.
   std::vector<std::string> safety = {"lr"};
 
   rollback_scope rollback = rollback_scope::full;

@@ -129,12 +129,12 @@ struct reach {
 struct observation {
   double metric = std::numeric_limits<double>::quiet_NaN();
   outcome result = outcome::measured;
-  std::uint64_t number = 0;           ///< the suggestion this answers; 0: the pending one
+  std::uint64_t number = 0;  ///< the suggestion this answers; 0: the pending one
   /// Native values that really ran, in the space's order, a category by its index; empty: exactly those suggested, as
   /// where a category is a number that is none of its indices, since such a report says something else. NaN: not known,
   /// which the guard takes as suggested.
   std::span<double const> applied{};
-  double noise = 0.0;                 ///< standard error of `metric`; 0: unknown
+  double noise = 0.0;  ///< standard error of `metric`; 0: unknown
   /// How much of the run the stretch took, in the unit of every horizon: one observation, unless several were merged.
   /// 0: no time passed, as where trouble shows between two observations.
   double steps = 1.0;
