@@ -6,6 +6,7 @@ export module autotunenet.torch:torch_tuner;
 import autotunenet.standard;
 import autotunenet;
 import :optimizer_values;
+import :training_slots;
 
 export namespace autotunenet {
 
@@ -31,15 +32,15 @@ struct torch_options {
   /// throws passes out of the hook.
   std::function<void(restoration const&)> on_restore = {};
   /// The default CPU random engine is part of the training state.
-  bool random_engine = true;
+  bool random_engine = slot_options{}.random_engine;
   /// The fraction of training time that saving states for a rollback may cost.
-  double snapshot_budget = 0.01;
+  double snapshot_budget = slot_options{}.budget;
   /// Where those states are kept, for models that do not fit in memory twice (see `training_snapshot`); empty: in
   /// memory. A state that the folder has no room for is left out, and training goes on.
   std::filesystem::path snapshot_folder{};
   /// How many such states are kept, 2 to 64: the newest, which has yet to prove itself, and the good ones before it.
   /// With more than 2, trouble that comes back right after a return goes further back.
-  std::size_t snapshots = 2;
+  std::size_t snapshots = slot_options{}.snapshots;
 };
 
 /// Lets a pipeline tune an optimizer while it trains.
