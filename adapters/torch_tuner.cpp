@@ -55,6 +55,15 @@ struct progress {
   }
 };
 
+// The pipeline and the hooks must mean the same.
+hook one_objective(hook of_settings, hook of_options) {
+  if (of_settings == hook::first) return of_options;
+  if (of_options == hook::first || of_options == of_settings) return of_settings;
+  throw invalid_option(
+      std::format("objective: torch_options name \"{}\", but [tuning] objective is \"{}\"; name one, or the same twice",
+                  to_string(of_options), to_string(of_settings)));
+}
+
 // On a way back: the first failure is the one to tell of.
 void attempt(auto&& call) noexcept {
   try {
@@ -262,8 +271,9 @@ torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, tor
     throw invalid_option(
         "[parameters] is missing: name what should be tuned, for example lr = { min = 1e-5, max = 0.1 }");
   }
-  if (options.objective == hook::first) options.objective = chosen.tuning.objective;
-  auto pipeline = make_pipeline(chosen, current_values(optimizer, *chosen.parameters, options.setters));
+  settings agreed = chosen;
+  agreed.tuning.objective = options.objective = one_objective(chosen.tuning.objective, options.objective);
+  auto pipeline = make_pipeline(agreed, current_values(optimizer, *chosen.parameters, options.setters));
   return {optimizer, std::move(pipeline), std::move(options)};
 }
 

@@ -210,6 +210,11 @@ std::string joined(std::span<setting_choice const> choices) {
 std::span<setting_key const> setting_keys() noexcept { return table; }
 std::span<parameter_key const> parameter_keys() noexcept { return parameter_table; }
 
+std::string_view to_string(hook which) noexcept {
+  auto const at = std::ranges::find(objectives, static_cast<std::uint64_t>(which), &setting_choice::value);
+  return at == objectives.end() ? "unknown" : at->name;
+}
+
 std::string allowed_text(setting_key const& key) {
   switch (key.kind) {
     case flag:
