@@ -33,7 +33,8 @@ struct torch_options {
   std::function<void(restoration const&)> on_restore = {};
   /// The default CPU random engine is part of the training state.
   bool random_engine = slot_options{}.random_engine;
-  /// The fraction of training time that saving states for a rollback may cost.
+  /// The fraction of training time that saving states for a rollback may cost; at least 0. Infinity: each one is saved;
+  /// 0: none after the first.
   double snapshot_budget = slot_options{}.budget;
   /// Where those states are kept, for models that do not fit in memory twice (see `training_snapshot`); empty: in
   /// memory. A state that the folder has no room for is left out, and training goes on.
