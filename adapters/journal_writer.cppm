@@ -10,7 +10,8 @@ struct journal_options {
   /// there is, or nothing, it begins. Without it a file that exists is an error, and stays as it is.
   bool append = false;
   std::uint64_t seed = 0;
-  /// What the user wants to find again: names and values, UTF-8.
+  /// What the user wants to find again: names and values, UTF-8. Together with the space at most what a line may hold
+  /// (`journal_limits::longest_line`).
   std::vector<std::pair<std::string, std::string>> metadata{};
 };
 

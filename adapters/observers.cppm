@@ -7,7 +7,7 @@ export namespace autotunenet {
 
 /// Several observers as one, in the given order. All must outlive it.
 ///
-///     observers all(journal, log);
+///     observers all(log, written);
 ///     auto tuning = make_pipeline(chosen) | watch(all);
 class observers : public observer {
  public:

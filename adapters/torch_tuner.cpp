@@ -74,6 +74,15 @@ kept_parts parts_of(checkpoint const& from, bool with_model) {
   return found;
 }
 
+// The pipeline and the hooks must mean the same.
+hook one_objective(hook of_settings, hook of_options) {
+  if (of_settings == hook::first) return of_options;
+  if (of_options == hook::first || of_options == of_settings) return of_settings;
+  throw invalid_option(
+      std::format("objective: torch_options name \"{}\", but [tuning] objective is \"{}\"; name one, or the same twice",
+                  to_string(of_options), to_string(of_settings)));
+}
+
 // On a way back: the first failure is the one to tell of.
 void attempt(auto&& call) noexcept {
   try {
@@ -271,8 +280,9 @@ std::uint64_t torch_tuner::steps() const noexcept { return state_->now.steps; }
 double torch_tuner::snapshot_seconds() const noexcept { return state_->slots ? state_->slots->seconds() : 0.0; }
 
 torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options) {
-  if (options.objective == hook::first) options.objective = chosen.tuning.objective;
-  auto pipeline = make_pipeline(chosen, current_values(optimizer, parameters_of(chosen), options.setters));
+  settings agreed = chosen;
+  agreed.tuning.objective = options.objective = one_objective(chosen.tuning.objective, options.objective);
+  auto pipeline = make_pipeline(agreed, current_values(optimizer, parameters_of(chosen), options.setters));
   return {optimizer, std::move(pipeline), std::move(options)};
 }
 

@@ -6,6 +6,7 @@ export module autotunenet.torch:torch_tuner;
 import autotunenet.standard;
 import autotunenet;
 import :optimizer_values;
+import :training_slots;
 
 export namespace autotunenet {
 
@@ -31,20 +32,21 @@ struct torch_options {
   /// throws passes out of the hook.
   std::function<void(restoration const&)> on_restore = {};
   /// The default CPU random engine is part of the training state.
-  bool random_engine = true;
-  /// The fraction of training time that saving states for a rollback may cost.
-  double snapshot_budget = 0.01;
+  bool random_engine = slot_options{}.random_engine;
+  /// The fraction of training time that saving states for a rollback may cost; at least 0. Infinity: each one is saved;
+  /// 0: none after the first.
+  double snapshot_budget = slot_options{}.budget;
   /// Where those states are kept, for models that do not fit in memory twice (see `training_snapshot`); empty: in
   /// memory. A state that the folder has no room for is left out, and training goes on.
   std::filesystem::path snapshot_folder{};
   /// How many such states are kept, 2 to 64: the newest, which has yet to prove itself, and the good ones before it.
   /// With more than 2, trouble that comes back right after a return goes further back.
-  std::size_t snapshots = 2;
+  std::size_t snapshots = slot_options{}.snapshots;
 };
 
 /// Lets a pipeline tune an optimizer while it trains.
 ///
-///     torch_tuner tuner(optimizer, bayesian(space, start) | guard(), {.model = model.get()});
+///     torch_tuner tuner(optimizer, bayesian(space, {.start = start}) | guard(), {.model = model.get()});
 ///     for (...) {
 ///       optimizer.zero_grad();
 ///       auto loss = ...;
@@ -72,7 +74,7 @@ struct torch_options {
 /// values stay and the hooks do nothing.
 ///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
-class torch_tuner {
+class [[nodiscard]] torch_tuner {
  public:
   /// Asks for the first suggestion, whose space says what is tuned, and applies it. Throws `invalid_option` as
   /// `optimizer_values` and `training_slots` do, and where the pipeline has no suggestion to give.
@@ -132,8 +134,9 @@ class torch_tuner {
 };
 
 /// From settings to a tuner in one call: the pipeline that they describe, beginning with what the optimizer (and
-/// setters that have `get`) hold now. Where `options.objective` is `hook::first`, the settings say which hook carries
-/// it. Throws as `make_pipeline` and `torch_tuner` do; the one that reads a file also as `read_settings` does.
+/// setters that have `get`) hold now. Which hook carries the objective is named by the settings or by `options`, once:
+/// `hook::first` is what the other one says. Throws `invalid_option` where they name two, and as `make_pipeline` and
+/// `torch_tuner` do; the one that reads a file also as `read_settings` does.
 torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options = {});
 torch_tuner tune(torch::optim::Optimizer& optimizer, std::filesystem::path const& settings_file,
                  torch_options options = {});

@@ -12,7 +12,7 @@ export namespace autotunenet {
 struct slot_options {
   bool random_engine = true;  ///< the default CPU random engine is saved and put back too
   /// The fraction of training time that candidate marks may cost. Marks of a trial, its origin and the best validation
-  /// are few and needed: they count neither as cost nor as training.
+  /// are few and needed: they count neither as cost nor as training. At least 0; infinity: no limit.
   double budget = 0.01;
   std::filesystem::path folder{};  ///< as `training_snapshot` takes it; empty: in memory
   /// States kept for a rollback, 2 to 64: the candidate and the good ones before it. Those of a trial while it goes on,

@@ -30,7 +30,7 @@ struct acquisition_rule {
 struct acquisition_options {
   std::uint64_t seed = 0;
   std::size_t probes = 4;           ///< random points of the box that are compared for a start
-  std::size_t starts = 2;           ///< of the local search, from the best probes; at most `probes`
+  std::size_t starts = 2;           ///< of the local search, from the best probes; 1 to `probes`
   std::size_t iterations = 5;       ///< of each
   std::size_t category_trials = 8;  ///< categories tried per categorical parameter
 };

@@ -18,6 +18,7 @@ module;
 
 module autotunenet;
 
+import :parameter_name;
 import :unit_box;
 
 namespace autotunenet {
@@ -83,6 +84,10 @@ struct annealed {
 
   void begin(search_space const& space) {
     axis = space.find(options.parameter);
+    if (!axis && options.parameter != usual_rate) {
+      throw invalid_option(
+          std::format("anneal: parameter = \"{}\"{}", options.parameter, unknown_name(space, options.parameter)));
+    }
     if (axis && !std::holds_alternative<real>(space[*axis])) {
       throw invalid_option(std::format("anneal: parameter \"{}\" must be real", options.parameter));
     }

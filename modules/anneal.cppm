@@ -12,7 +12,7 @@ enum class annealing : std::uint8_t {
 };
 
 struct anneal_options {
-  std::string parameter = "lr";  ///< a real parameter
+  std::string parameter = "lr";  ///< a real parameter, by its whole name
   /// Observations that the run will have; 0: not known, then anneal on plateaus.
   std::size_t horizon = 0;
   annealing shape = annealing::cosine;
@@ -21,12 +21,13 @@ struct anneal_options {
   double rise = 0.0;
   double hold = 0.0;   ///< fraction of the horizon before a linear shape begins to fall; 0 to 1
   double floor = 0.0;  ///< the last multiple; 0 to 1
-  /// Where the horizon is not known: the multiple falls by this factor at each plateau.
+  /// Where the horizon is not known: the multiple falls by this factor at each plateau; above 0 and below 1.
   double plateau_factor = 0.5;
-  /// The shortest stretch, in observations, over which a plateau can show. It grows with the length of the run. Not
-  /// set: 100, or 5 where observations cover epochs.
+  /// The shortest stretch, in observations, over which a plateau can show. It grows with the length of the run. At
+  /// least 2. Not set: 100, or 5 where observations cover epochs.
   std::optional<std::size_t> plateau_window{};
-  /// The multiple falls by this factor where validation shows overfitting; 1: it is not looked at.
+  /// The multiple falls by this factor where validation shows overfitting; above 0, at most 1; at 1 it is not
+  /// looked at.
   double overfitting_factor = 0.25;
   bool return_to_best = true;  ///< training goes back to where validation was best where a lower rate does not help
 };
@@ -46,7 +47,8 @@ struct anneal_options {
 /// bring it down again, training goes back to the state at the best validation, and on from there at the lower rate; or
 /// the shape is lowered once more where there is no such state. It ends where both turn up, as where the data have
 /// changed. Each time is an `event::overfitting`. Validations are averaged over 4 % of the horizon, or of what has
-/// passed where that is not known. A space without the parameter passes unchanged. Throws `invalid_option`.
+/// passed where that is not known. A space without "lr" passes unchanged. Throws `invalid_option`, in ask where the
+/// space has no parameter of another name that was given.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

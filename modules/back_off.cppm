@@ -17,6 +17,7 @@ namespace autotunenet {
 /// Moves a configuration towards safety.
 class safety {
  public:
+  /// Throws `invalid_option` for a name that means no parameter of the space, unless it is "lr".
   safety(search_space space, std::span<std::string const> names, double factor);
 
   /// One back-off of `values`, in place. Parameters that are safer when smaller first go down to what failed, `ran`.
@@ -33,6 +34,7 @@ class safety {
 
 inline safety::safety(search_space space, std::span<std::string const> names, double factor)
     : space_(space), factor_(factor), ways_(space.size(), way::stay) {
+  for (std::string const& name : names) check_name(space, name, "guard", "safety");
   bool any = false;
   for (std::size_t i = 0; i < space.size(); ++i) {
     auto const* p = std::get_if<real>(&space[i]);

@@ -15,15 +15,16 @@ enum class learned : std::uint8_t {
 
 struct bayesian_options {
   std::uint64_t seed = 0;
-  /// Where to begin; empty: the center of the space.
+  /// Where to begin, of the same space; empty: the center of the space.
   configuration start{};
   /// Observations kept; older ones are forgotten. 8 to 1024.
   std::size_t window = 128;
   /// The age, in observations, at which the correlation with the present has fallen to one half. Unset: 64; with
-  /// `learned::level` whatever explains the observations best, a long one to begin with. Infinity: nothing drifts.
+  /// `learned::level` whatever explains the observations best, a long one to begin with. Above 0; infinity: nothing
+  /// drifts.
   std::optional<double> half_life{};
   /// How sure the surrogate must be, in standard deviations, that another configuration is better before it moves
-  /// there; 0 follows the mean.
+  /// there. Finite, at least 0; 0 follows the mean.
   double caution = 0.75;
   /// `level` searches the whole reach by noisy expected improvement, with no incumbent to stay at: `caution`, a told
   /// noise and how a move was made count for nothing. A drift that is known for sure is followed sooner where

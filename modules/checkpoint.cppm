@@ -8,7 +8,7 @@ export namespace autotunenet {
 
 /// What an object knows, as bytes.
 template <archivable Object>
-std::vector<std::byte> save(Object& object) {
+[[nodiscard]] std::vector<std::byte> save(Object& object) {
   archive out;
   out(object);
   return out.release();
@@ -41,7 +41,7 @@ void load(Object& object, std::span<std::byte const> bytes) {
 /// own: `load` refuses what cannot be, but damage that still makes sense is only noticed in a checkpoint (`encode`,
 /// `checkpoint_store`). Throws `checkpoint_error` where a part of the pipeline cannot be saved; see
 /// `generator::fields`.
-std::vector<std::byte> save(suggestions& pipeline);
+[[nodiscard]] std::vector<std::byte> save(suggestions& pipeline);
 void load(suggestions& pipeline, std::span<std::byte const> bytes);
 
 /// A named part of a checkpoint: the pipeline, the model, what the user adds.
@@ -70,7 +70,7 @@ class checkpoint {
 /// The format, apart from files: a header with magic, version, names, sizes and checksums (CRC-64, ECMA-182), then the
 /// parts, at most 1024, each of a name of its own: `encode` throws `invalid_option` otherwise. `decode` throws
 /// `checkpoint_error` for bytes that are not exactly what `encode` gave; `name` is for messages.
-std::vector<std::byte> encode(std::span<checkpoint_part const> parts);
+[[nodiscard]] std::vector<std::byte> encode(std::span<checkpoint_part const> parts);
 checkpoint decode(std::string name, std::span<std::byte const> bytes);
 
 /// A place where checkpoints are kept: `file` is the newest one, `file.previous` the one before.
@@ -80,7 +80,7 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes);
 /// stays. A store knows that from what it has read or written last; before that, its first write reads the newest. A
 /// lock on `file.lock` keeps other writers away until the store is destroyed. The place is the one that `file` names
 /// when the store is made, also where the process changes its folder later. Not thread-safe.
-class checkpoint_store {
+class [[nodiscard]] checkpoint_store {
  public:
   /// Throws `checkpoint_error` where another store has the place, or the lock cannot be made.
   explicit checkpoint_store(std::filesystem::path file);
@@ -98,9 +98,9 @@ class checkpoint_store {
 
   /// The newest checkpoint; nothing where there is none yet. Throws `checkpoint_error` where the newest is damaged, and
   /// says whether the previous one is whole.
-  std::optional<checkpoint> read() const;
+  [[nodiscard]] std::optional<checkpoint> read() const;
   /// The one before; nothing where there is none. Throws `checkpoint_error` where it is damaged.
-  std::optional<checkpoint> read_previous() const;
+  [[nodiscard]] std::optional<checkpoint> read_previous() const;
 
  private:
   bool newest_is_whole() const;

@@ -5,7 +5,7 @@ import :generator;
 
 export namespace autotunenet {
 
-/// Observations from one move of a tuner to the next.
+/// Observations from one move of a tuner to the next; each at least 1.
 struct stride {
   std::size_t of_steps;   ///< where each covers one training step
   std::size_t otherwise;  ///< where it covers more, or that is not known

@@ -19,14 +19,15 @@ struct hyperparameters {
 };
 
 struct gaussian_process_options {
-  /// One per dimension: whether its coordinate is a category, which is only equal or different.
+  /// One per dimension, of which there is one at least: whether its coordinate is a category, which is only equal or
+  /// different.
   std::vector<bool> categorical;
   std::size_t capacity = 128;  ///< observations kept, 1 to 1024
-  /// That of the hyperparameters to begin with; the median of its prior, where it is learned.
+  /// That of the hyperparameters to begin with; the median of its prior, where it is learned. Above 0.
   double half_life = std::numeric_limits<double>::infinity();
   bool learn_half_life = false;  ///< else it stays as it is
-  double constant = 1.0;         ///< standard deviation of a level common to everything
-  std::size_t subset = 64;       ///< newest observations that hyperparameters are learned from
+  double constant = 1.0;         ///< standard deviation of a level common to everything; finite, at least 0
+  std::size_t subset = 64;       ///< newest observations that hyperparameters are learned from; at least 1
 };
 
 /// What was observed of a configuration.

@@ -51,7 +51,7 @@ export namespace autotunenet {
 ///
 /// Move-only. Not thread-safe: one conversation, one thread at a time.
 template <class Yielded, class Resumed>
-class generator {
+class [[nodiscard]] generator {
  public:
   class promise_type;
 
@@ -76,7 +76,7 @@ class generator {
   }
 
   /// As `ask`, but null after the end.
-  Yielded const* poll() {
+  [[nodiscard]] Yielded const* poll() {
     if (!alive()) return nullptr;
     if (!frame_.promise().yielded_) resume();
     asked_ = alive();
@@ -99,7 +99,7 @@ class generator {
   }
 
   /// Whether the coroutine returned, threw, or was stopped.
-  bool finished() noexcept { return !alive(); }
+  [[nodiscard]] bool finished() noexcept { return !alive(); }
 
   /// From now on a stop request ends the conversation at the next ask or tell; the coroutine's frame is destroyed then.
   void stop_on(std::stop_token token) noexcept { stop_ = std::move(token); }
@@ -124,8 +124,10 @@ class generator {
   /// From another coroutine: `co_await tuner.next()` gives the pending suggestion, `co_await tuner.next(answer)`
   /// answers it and gives the following one. Control passes straight from coroutine to coroutine. Null after the end,
   /// also where the tuner was stopped or finished before an answer came. Throws otherwise as `ask` and `tell`.
-  auto next() { return awaiting{*this, nullptr}; }
-  auto next(Resumed const& answer) { return awaiting{*this, &answer}; }
+  [[nodiscard("it does nothing until it is awaited by co_await")]] auto next() { return awaiting{*this, nullptr}; }
+  [[nodiscard("it does nothing until it is awaited by co_await")]] auto next(Resumed const& answer) {
+    return awaiting{*this, &answer};
+  }
 
   /// Range-for over suggestions; the body answers each by `tell`, and the loop ends with the coroutine.
   class iterator {

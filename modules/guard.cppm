@@ -18,21 +18,22 @@ struct guard_options {
   /// Usable observations during which the start configuration is held and nothing is judged; failures act all the same.
   std::size_t warm_up = 0;
   /// A gate that opens once: warm-up also lasts until the smoothed metric is at least this good (at most this value).
+  /// Infinity: no gate; not NaN.
   double warm_up_metric = std::numeric_limits<double>::infinity();
 
   /// The largest step of one suggestion, relative: on a log scale new / old lies in [1 / (1 + max_delta), 1 +
   /// max_delta]; on a linear scale |new - old| <= max_delta * max(|old|, (max - min) / 10), so that a value at 0 can
-  /// move. Whole numbers can always move by one; categories may change freely.
+  /// move. Whole numbers can always move by one; categories may change freely. Finite, above 0.
   double max_delta = 0.5;
 
   /// How much of what was gained may be lost before it counts as a regression: the smoothed metric may be worse than
   /// its recent best by this fraction of the gain since the start (plus `noise_margin` standard errors).
   /// Measured in the metric's own spread, so scaling or shifting the metric changes nothing. Infinity: nothing ever is
-  /// a regression; failures act all the same.
+  /// a regression; failures act all the same. At least 0.
   double max_regression = 0.2;
   /// Standard errors of the smoothed metric by which it may be worse by chance, of single metrics or of averages that
   /// follow each other, whichever are larger. The best of many averages is too good by luck alone; that is allowed for
-  /// on top. 0 leaves noise out of account.
+  /// on top. Finite, at least 0; 0 leaves noise out of account.
   double noise_margin = 4.0;
   /// Metrics averaged for the regression test, 1 to 4096. Not set: 5, or 1. From 3 on, each metric first gives way to
   /// the median of itself and the two before it, so that a single outlier is no regression (and no record either).
@@ -51,12 +52,14 @@ struct guard_options {
   double back_off = 0.5;
   /// Real parameters that are safer when smaller, each by its name or its name in a group ("lr" means "encoder.lr"
   /// too). On a log scale the value shrinks by `back_off`, on a linear scale its distance from the lower bound. Where
-  /// the space has none of them, all real parameters move towards the middle of the space by that factor.
+  /// the space has none of them, all real parameters move towards the middle of the space by that factor. No name may
+  /// be empty, and any but "lr" must be of the space.
   std::vector<std::string> safety = {"lr"};
 
   rollback_scope rollback = rollback_scope::full;
   /// Observations from one copy of the training state to the next, which a rollback may undo, for trainers that can
-  /// restore. Early in a run a tenth of all so far, but a quarter of this at least. Not set: 100, or 1.
+  /// restore. Early in a run a tenth of all so far, but a quarter of this at least. At least
+  /// 1. Not set: 100, or 1.
   std::optional<std::size_t> snapshot_every{};
 };
 

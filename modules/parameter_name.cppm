@@ -16,7 +16,17 @@ inline bool means(std::string_view wanted, std::string_view name) noexcept {
   return name.size() == wanted.size() || name[name.size() - wanted.size() - 1] == '.';
 }
 
-/// Where `wanted` means no parameter of the space: how an error message goes on behind that name.
+/// What the learning rate is called where nothing else is said. A space may well have none.
+inline constexpr std::string_view usual_rate = "lr";
+
+/// How an error message goes on behind a name that the space does not have.
+std::string unknown_name(search_space const& space, std::string_view wanted);
+
+/// The same, where `wanted` means no parameter of the space.
 std::optional<std::string> not_among(search_space const& space, std::string_view wanted);
+
+/// Throws `invalid_option`, in the stage's name, where `wanted`, given as `key`, means no parameter of the space;
+/// `usual_rate` need not.
+void check_name(search_space const& space, std::string_view wanted, std::string_view stage, std::string_view key);
 
 }  // namespace autotunenet

@@ -164,9 +164,9 @@ std::vector<earlier_stretch> stretches(settings const& given, configuration cons
                .applied = then.applied,
                .noise = then.noise,
                .steps = then.steps,
-               .relocated = then.relocated,
                .validation = then.validation,
-               .covers = then.covers});
+               .covers = then.covers,
+               .relocated = then.relocated});
   }
   return heard;
 }

@@ -292,6 +292,8 @@ void configuration::refuse_empty() {
       "an empty configuration belongs to no search space: what is suggested needs a value for each parameter");
 }
 
-bool configuration::operator==(configuration const& other) const noexcept { return values_ == other.values_; }
+bool configuration::operator==(configuration const& other) const noexcept {
+  return values_ == other.values_ && (empty() || *space_ == *other.space_);
+}
 
 }  // namespace autotunenet

@@ -2,6 +2,16 @@ export module autotunenet:search_space;
 
 import autotunenet.standard;
 
+namespace autotunenet {
+
+/// A number of any type, but no truth value and no character.
+template <class Type>
+concept plain_number = std::is_arithmetic_v<Type> && !std::same_as<Type, bool> && !std::same_as<Type, char> &&
+                       !std::same_as<Type, wchar_t> && !std::same_as<Type, char8_t> && !std::same_as<Type, char16_t> &&
+                       !std::same_as<Type, char32_t>;
+
+}  // namespace autotunenet
+
 export namespace autotunenet {
 
 /// How distance is measured along a parameter: by difference or by ratio.
@@ -23,8 +33,18 @@ struct integer {
   scale spacing = scale::linear;
 };
 
-/// One choice of a categorical parameter: a number or a word.
-using category = std::variant<double, std::string>;
+/// One choice of a categorical parameter: a number or a word. A whole number beyond 2^53 becomes the nearest double.
+class category : public std::variant<double, std::string> {
+ public:
+  using std::variant<double, std::string>::variant;
+  category() = default;
+  category(std::variant<double, std::string> choice) : variant(std::move(choice)) {}
+  // The variant itself takes no number that a double may round, and no view.
+  template <plain_number Number>
+    requires(!std::is_convertible_v<Number, std::variant<double, std::string>>)
+  category(Number number) : variant(static_cast<double>(number)) {}
+  category(std::string_view word) : variant(std::string(word)) {}
+};
 
 /// An unordered choice; at least one, none twice.
 struct categorical {
@@ -126,6 +146,7 @@ class configuration {
     if (!space_) refuse_empty();
     return *space_;
   }
+  /// The same values of the same space; all empty ones are equal.
   bool operator==(configuration const& other) const noexcept;
 
  private:

@@ -52,10 +52,7 @@ std::size_t warm_up_observations(settings const& given) {
     throw invalid_option(
         std::format("[tuning] {}: {} {} with objective = \"{}\" cannot be counted; set steps_per_epoch",
                     stepwise ? "warmup_epochs" : "warmup_steps", stepwise ? t.warmup_epochs : t.warmup_steps,
-                    stepwise ? "epochs" : "steps",
-                    stepwise                     ? "step"
-                    : t.objective == hook::epoch ? "epoch"
-                                                 : "validation"));
+                    stepwise ? "epochs" : "steps", to_string(t.objective)));
   }
   if (stepwise) return t.warmup_steps + t.warmup_epochs * t.steps_per_epoch;
   return t.warmup_epochs + (t.warmup_steps > 0 ? rounded_up(t.warmup_steps, t.steps_per_epoch) : 0);

@@ -26,6 +26,9 @@ enum class hook : std::uint8_t {
   validation,
 };
 
+/// As a settings file spells it.
+std::string_view to_string(hook) noexcept;
+
 /// The section [tuning].
 struct tuning_settings {
   tuner_kind tuner = tuner_kind::bayesian;

@@ -40,7 +40,7 @@ parameter checked(toml_parameter const& p) {
   scale const spacing = p.logarithmic ? scale::log : scale::linear;
   parameter made = real{p.name, p.min, p.max, spacing};
   if (p.what == toml_parameter::kind::integer) made = integer{p.name, p.whole_min, p.whole_max, spacing};
-  if (p.what == toml_parameter::kind::categorical) made = categorical{p.name, p.choices};
+  if (p.what == toml_parameter::kind::categorical) made = categorical{p.name, {p.choices.begin(), p.choices.end()}};
   (void)search_space{made};
   return made;
 }

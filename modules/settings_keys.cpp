@@ -13,6 +13,7 @@ module;
 
 module autotunenet;
 
+import :guarding;
 import :settings_keys;
 
 namespace autotunenet {
@@ -86,9 +87,19 @@ constexpr setting_key among(setting_key key, std::span<setting_choice const> cho
   key.choices = choices;
   return key;
 }
-constexpr setting_key else_means(setting_key key, std::string_view unset) {
+constexpr setting_key else_means(setting_key key, std::string (*unset)()) {
   key.unset = unset;
   return key;
+}
+
+std::string not_asked_for() { return "not asked for"; }
+std::string usual_stride() {
+  stride const usual = tuning_stride({});
+  return std::format("{} where observations are of training steps, else {}", usual.of_steps, usual.otherwise);
+}
+template <auto Count>
+std::string usual_count() {
+  return std::format("{}, or {} where observations are of epochs", pace_of({}, false).*Count, pace_of({}, true).*Count);
 }
 
 template <class Enum>
@@ -123,7 +134,7 @@ constexpr std::array table{
     else_means(limited(tuning<&tuning_settings::tune_n_steps>("tune_n_steps", whole,
                                                               "Observations from one move of the tuner to the next."),
                        whole_limits{.min = 1}),
-               "20 where observations are of training steps, else 1"),
+               usual_stride),
     tuning<&tuning_settings::horizon>(
         "horizon", whole,
         "Observations that the run will have, each a call of the objective's hook with a metric; 0: not known."),
@@ -134,7 +145,7 @@ constexpr std::array table{
     else_means(
         tuning<&tuning_settings::warmup_metric_threshold>(
             "warmup_metric_threshold", number, "Warm-up also lasts until the smoothed metric is at least this good."),
-        "not asked for"),
+        not_asked_for),
     limited(tuning<&tuning_settings::max_delta>(
                 "max_delta", number, "The largest step of one suggestion, as a fraction of the value before."),
             number_limits{.above = 0.0}),
@@ -161,14 +172,14 @@ constexpr std::array table{
     else_means(
         limited(stability<&stability_settings::window>("window", whole, "Metrics averaged for the regression test."),
                 whole_limits{.min = 1, .max = 4096}),
-        "5, or 1 where observations are of epochs"),
+        usual_count<&pace::window>),
     else_means(
         limited(stability<&stability_settings::patience>("patience", whole, "Regressions in a row before a rollback."),
                 whole_limits{.min = 1}),
-        "3, or 2 where observations are of epochs"),
+        usual_count<&pace::patience>),
     else_means(stability<&stability_settings::cooldown>("cooldown", whole,
                                                         "Observations after a rollback before the next one."),
-               "10, or 2 where observations are of epochs"),
+               usual_count<&pace::cooldown>),
     limited(stability<&stability_settings::back_off>(
                 "back_off", number, "What the learning rate is multiplied by where no good configuration is known."),
             number_limits{.above = 0.0, .below = 1.0}),
@@ -199,6 +210,11 @@ std::string joined(std::span<setting_choice const> choices) {
 std::span<setting_key const> setting_keys() noexcept { return table; }
 std::span<parameter_key const> parameter_keys() noexcept { return parameter_table; }
 
+std::string_view to_string(hook which) noexcept {
+  auto const at = std::ranges::find(objectives, static_cast<std::uint64_t>(which), &setting_choice::value);
+  return at == objectives.end() ? "unknown" : at->name;
+}
+
 std::string allowed_text(setting_key const& key) {
   switch (key.kind) {
     case flag:
@@ -221,7 +237,7 @@ std::string allowed_text(setting_key const& key) {
 }
 
 bool within_limits(setting_key const& key, setting_value const& value) noexcept {
-  if (std::holds_alternative<std::monostate>(value)) return !key.unset.empty();
+  if (std::holds_alternative<std::monostate>(value)) return key.unset != nullptr;
   if (key.kind == whole) {
     std::uint64_t const* n = std::get_if<std::uint64_t>(&value);
     return n && *n >= key.whole.min && *n <= key.whole.max;
@@ -269,7 +285,7 @@ std::string written(setting_key const& key, setting_value const& value) {
     auto const at = std::ranges::find(key.choices, *n, &setting_choice::value);
     return at == key.choices.end() ? std::format("{}", *n) : std::format("\"{}\"", at->name);
   }
-  return std::string(key.unset);
+  return key.unset ? key.unset() : std::string();
 }
 
 }  // namespace autotunenet

@@ -45,7 +45,7 @@ struct setting_key {
   whole_limits whole{};
   number_limits number{};
   std::span<setting_choice const> choices{};
-  std::string_view unset{};  ///< what holds where there is no value
+  std::string (*unset)() = nullptr;  ///< what holds where there is no value; null: there always is one
 };
 
 /// In the order of the file's sections.

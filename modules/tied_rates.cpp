@@ -22,6 +22,7 @@ constexpr double nearly_nothing = 1e-8;
 }  // namespace
 
 tied_rates::tied_rates(search_space const& space, std::string_view name, std::string_view stage) {
+  check_name(space, name, stage, "parameter");
   for (std::size_t i = 0; i < space.size(); ++i) {
     if (!means(name, name_of(space[i]))) continue;
     auto const* kind = std::get_if<real>(&space[i]);

@@ -17,8 +17,8 @@ namespace autotunenet {
 class tied_rates {
  public:
   tied_rates() = default;
-  /// All that `name` means in a space; none where there are none. Throws `invalid_option`, in the stage's name, for one
-  /// that is not real, or has no values above 0.
+  /// All that `name` means in a space; none where "lr" means none. Throws `invalid_option`, in the stage's name, for
+  /// any other name that means none, and for a parameter that is not real, or has no values above 0.
   tied_rates(search_space const& space, std::string_view name, std::string_view stage);
 
   bool none() const noexcept { return rates_.empty(); }

@@ -8,11 +8,11 @@ export namespace autotunenet {
 
 struct tpe_options {
   std::uint64_t seed = 0;
-  configuration start{};        ///< the first suggestion; empty: the center of the space
-  std::size_t start_up = 10;    ///< quasi-random suggestions before the estimator takes over
-  std::size_t candidates = 24;  ///< drawn from the good density per suggestion
-  std::size_t window = 256;     ///< observations kept
-  double good_fraction = 0.1;   ///< at most this fraction, and at most 25, count as good
+  configuration start{};        ///< the first suggestion, of the same space; empty: the center of the space
+  std::size_t start_up = 10;    ///< quasi-random suggestions before the estimator takes over; at least 1
+  std::size_t candidates = 24;  ///< drawn from the good density per suggestion; at least 1
+  std::size_t window = 256;     ///< observations kept, 8 to 65536
+  double good_fraction = 0.1;   ///< at most this fraction, and at most 25, count as good; above 0 and below 1
 };
 
 /// Tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS 24, section 4), on the metric as it is: for

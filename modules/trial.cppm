@@ -124,28 +124,35 @@ struct reach {
 /// How many of the steps that were told count: 1 where that is no finite number of at least 0.
 constexpr double counted_steps(double told) noexcept { return told >= 0.0 && told - told == 0.0 ? told : 1.0; }
 
-/// What a tuner is resumed with. Everything but the metric has a default that means "not known".
+/// What a tuner is resumed with. Everything but the metric has a default that means "not known". What a trainer says
+/// comes first; the rest is between stages.
 ///
 /// Tuners and stages of this library *minimise*: see the stage `maximize` for a metric that should grow.
 /// An observation is read during `tell` only; the spans need not live longer.
 struct observation {
   double metric = std::numeric_limits<double>::quiet_NaN();
   outcome result = outcome::measured;
-  std::uint64_t number = 0;           ///< the suggestion this answers; 0: the pending one
-  std::span<double const> applied{};  ///< native values that really ran; empty: exactly those suggested
-  double noise = 0.0;                 ///< standard error of `metric`; 0: unknown
+  std::uint64_t number = 0;  ///< the suggestion this answers; 0: the pending one
+  /// Native values that really ran, in the space's order, a category by its index; empty: exactly those suggested, as
+  /// where a category is a number that is none of its indices, since such a report says something else. NaN: not known,
+  /// which the guard takes as suggested.
+  std::span<double const> applied{};
+  double noise = 0.0;  ///< standard error of `metric`; 0: unknown
   /// How much of the run the stretch took, in the unit of every horizon: one observation, unless several were merged.
   /// 0: no time passed, as where trouble shows between two observations. What is no finite number of at least 0 counts
   /// as 1, as it would had it been left out: a run is not lost to it.
   double steps = 1.0;
   bool restorable = false;  ///< the trainer carries out `suggestion::state`
-  /// What ran was chosen outside the tuner, and is where it should go on from: the end of a reversible trial.
-  bool relocated = false;
-  reach within{};
   /// A metric of data that training does not see, where one was measured since the last observation; NaN: none. Smaller
   /// is better, as for `metric`, whose scale and noise it need not share.
   double validation = std::numeric_limits<double>::quiet_NaN();
   coverage covers = coverage::unknown;
+
+  /// Set by stages, and left alone by a trainer: what ran was chosen outside the tuner, and is where it should go on
+  /// from, as at the end of a reversible trial.
+  bool relocated = false;
+  /// Set by stages, and left alone by a trainer: where the next suggestion can lie.
+  reach within{};
 
   /// Whether the metric can be used: measured, and finite. (`inline` is not implied inside a module.)
   inline bool usable() const noexcept { return result == outcome::measured && metric - metric == 0.0; }

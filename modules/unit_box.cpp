@@ -40,6 +40,13 @@ double settle(search_space const& space, std::size_t i, double unit, double lowe
   return other >= lower - slack && other <= upper + slack ? other : nearest;
 }
 
+bool indexed(search_space const& space, std::span<double const> values) noexcept {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (space.is_categorical(i) && !std::isnan(values[i]) && !space.contains(i, values[i])) return false;
+  }
+  return true;
+}
+
 void refuse_applied(std::size_t given, std::size_t wanted) {
   throw invalid_option(
       std::format("observation.applied has {} values, but the search space has {} parameters", given, wanted));

@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -29,11 +30,16 @@ double settle(search_space const& space, std::size_t i, double unit, double lowe
 
 [[noreturn]] void refuse_applied(std::size_t given, std::size_t wanted);
 
-/// The native values that really ran. Throws `invalid_option` where their number does not fit.
+/// Whether each category among native values is an index of its choices, or NaN. @pre as many as the space has
+bool indexed(search_space const& space, std::span<double const> values) noexcept;
+
+/// The native values that really ran: those suggested where none are reported, or categories that there are not, as by
+/// who reports what `configuration::operator[]` gives by name. Throws `invalid_option` where their number does not fit.
 inline std::span<double const> applied_to(suggestion const& asked, observation const& seen) {
   if (seen.applied.empty()) return asked.values.values();
   if (seen.applied.size() != asked.values.size()) refuse_applied(seen.applied.size(), asked.values.size());
-  return seen.applied;
+  if (std::ranges::equal(seen.applied, asked.values.values())) return seen.applied;
+  return indexed(asked.values.space(), seen.applied) ? seen.applied : asked.values.values();
 }
 
 /// Throws `invalid_option` unless `start` is empty or belongs to the space.

@@ -177,9 +177,13 @@ TEST_CASE("whatever the metrics, the space, the options and the tuner, the guard
       }
       ran.assign(next.values.values().begin(), next.values.values().end());
       if (meddling && random.chance(0.1)) ran[random.below(ran.size())] = random.between(-200.0, 200.0);
+      std::span<double const> judged = ran;
       observation seen = random_observation(random, metrics, restorable);
       if (meddling || random.chance(0.5)) seen.applied = ran;
-      judge.observed(ran, seen);
+      for (std::size_t i = 0; i < ran.size(); ++i) {  // what is no index of a category is no report
+        if (space.is_categorical(i) && !space.contains(i, ran[i])) judged = next.values.values();
+      }
+      judge.observed(judged, seen);
       tuner.tell(seen);
       if (!judge.problem.empty()) break;
     }

@@ -72,6 +72,23 @@ TEST_CASE("a category changes freely, by whole choices, and never leaves its lis
   CHECK(made[1].values.chosen("activation") == category{"gelu"});
 }
 
+TEST_CASE("a report with the number of a category in place of its index is none") {
+  search_space const batches{real{"lr", 0.0, 1.0}, categorical{"batch", {16, 32, 64}}};
+  support::log told;
+  auto tuner = steady(batches.at({{"lr", 0.5}, {"batch", 32}}), &told) | guard({.max_delta = 0.01});
+  std::vector<double> ran{0.25, tuner.ask().values["batch"]};
+  tuner.tell({.metric = 1.0, .applied = ran});
+  CHECK(told.back().applied == std::vector<double>{0.5, 1.0});
+  ran[1] = 2.0;
+  tuner.ask();
+  tuner.tell({.metric = 1.0, .applied = ran});
+  CHECK(told.back().applied == std::vector<double>{0.25, 2.0});
+  double const suggested = tuner.ask().values[1];
+  ran[1] = quiet_nan;
+  tuner.tell({.metric = 1.0, .applied = ran});
+  CHECK(told.back().applied == std::vector<double>{0.25, suggested});
+}
+
 TEST_CASE("categories that are words pass through every decision of the guard") {
   auto options = strict();
   options.patience = 1;

@@ -2,6 +2,7 @@
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <chrono>
 #include <cmath>
@@ -19,6 +20,7 @@
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
+import autotunenet.testing;
 import support.trainee;
 
 using namespace autotunenet;
@@ -435,4 +437,23 @@ TEST_CASE("a tuner that leaves its suggestions without numbers is followed as an
   check(bracket({.horizon = 400, .always = true}));
   check(every(3));
   check(guard());
+}
+
+TEST_CASE("a stage refuses a parameter that is not in the space; only the usual name may be missing") {
+  search_space const space{real{"learning_rate", 1e-5, 1e-1, scale::log}, real{"group0.momentum", 0.0, 0.99}};
+  auto const tuner = [&] { return support::steady(space.center()); };
+  auto const refused = [](suggestions made, std::string const& why) { CHECK_THROWS_WITH(made.ask(), why); };
+  std::string const near = "\"learning_rat\" is not among the parameters; did you mean \"learning_rate\"?";
+  refused(tuner() | anneal({.parameter = "learning_rat"}), "anneal: parameter = " + near);
+  refused(
+      tuner() | anneal({.parameter = "momentum"}),
+      "anneal: parameter = \"momentum\" is not among the parameters; known: \"learning_rate\", \"group0.momentum\"");
+  refused(tuner() | branch_test({.parameter = "learning_rat", .horizon = 5000}), "branch_test: parameter = " + near);
+  refused(tuner() | range_test({.parameter = "learning_rat"}), "range_test: parameter = " + near);
+  refused(tuner() | bracket({.parameter = "learning_rat"}), "bracket: parameter = " + near);
+  refused(tuner() | guard({.safety = {"momentum", "learning_rat"}}), "guard: safety = " + near);
+  auto usual = tuner() | anneal() | branch_test({.horizon = 5000}) | range_test() | bracket() | guard();
+  CHECK_NOTHROW(usual.ask());
+  auto named = tuner() | anneal({.parameter = "learning_rate"}) | guard({.safety = {"learning_rate", "momentum"}});
+  CHECK_NOTHROW(named.ask());
 }

@@ -10,6 +10,8 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -161,10 +163,36 @@ TEST_CASE("assigning clamps, and never leaves the space") {
   CHECK(c.text(4) == "gelu");
 }
 
+TEST_CASE("choices are written as one would: whole numbers, numbers and words, also beside each other") {
+  constexpr std::string_view word = "auto";
+  search_space const space{categorical{"batch", {32, 64U, std::int64_t{128}}},
+                           categorical{"clip", {0, 0.5F, word, std::string("off"), "on"}}, categorical{"one", {7}}};
+  configuration c = space.at({{"batch", 64}, {"clip", 0.5}});
+  CHECK(c["batch"] == 64.0);
+  CHECK(c["clip"] == 0.5);
+  CHECK(c["one"] == 7.0);
+  c.set("clip", "auto");
+  CHECK(c.chosen("clip") == category{word});
+  CHECK(space == search_space{categorical{"batch", {32.0, 64.0, 128.0}},
+                              categorical{"clip", {0.0, 0.5, "auto", "off", "on"}}, categorical{"one", {7.0}}});
+  CHECK(category(std::variant<double, std::string>("tanh")) == category{"tanh"});
+  STATIC_CHECK_FALSE(std::is_constructible_v<category, bool>);
+  STATIC_CHECK_FALSE(std::is_constructible_v<category, char>);
+}
+
 TEST_CASE("spaces compare by what they describe") {
   CHECK(mixed() == mixed());
   CHECK_FALSE(mixed() == search_space{real{"lr", 1e-5, 1e-1, scale::log}});
   CHECK_FALSE(search_space{real{"lr", 0.1, 0.2}} == search_space{real{"lr", 0.1, 0.2, scale::log}});
+}
+
+TEST_CASE("configurations are equal where values and spaces are") {
+  search_space const rate{real{"lr", 0.0, 1.0}};
+  CHECK(rate.at({{"lr", 0.5}}) == search_space{real{"lr", 0.0, 1.0}}.at({{"lr", 0.5}}));
+  CHECK_FALSE(rate.at({{"lr", 0.5}}) == rate.at({{"lr", 0.25}}));
+  CHECK_FALSE(rate.at({{"lr", 0.5}}) == search_space{real{"dropout", 0.0, 1.0}}.at({{"dropout", 0.5}}));
+  CHECK_FALSE(rate.center() == configuration{});
+  CHECK(configuration{} == configuration{});
 }
 
 TEST_CASE("a whole number reads whole") {

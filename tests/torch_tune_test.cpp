@@ -5,6 +5,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <fstream>
@@ -135,6 +136,22 @@ TEST_CASE("settings without parameters are refused by name") {
   small_network network;
   optim::Adam adam(network.parameters());
   CHECK_THROWS_MATCHES(tune(adam, settings{}), invalid_option, MessageMatches(ContainsSubstring("[parameters]")));
+}
+
+TEST_CASE("the objective is named once, by the settings or by the options, and never two of them") {
+  small_network network;
+  optim::Adam adam(network.parameters());
+  auto const tuned = [&](hook of_settings, hook of_options, std::size_t warm_up) {
+    settings const chosen{.parameters = search_space{real{"lr", 1e-6, 10.0, scale::log}},
+                          .tuning = {.objective = of_settings, .warmup_steps = warm_up}};
+    return tune(adam, chosen, {.objective = of_options});
+  };
+  CHECK(tuned(hook::step, hook::first, 10).objective() == hook::step);
+  CHECK(tuned(hook::step, hook::step, 10).objective() == hook::step);
+  CHECK(tuned(hook::first, hook::step, 10).objective() == hook::step);  // which warm-up is counted by
+  CHECK(tuned(hook::first, hook::first, 0).objective() == hook::first);
+  CHECK_THROWS_MATCHES(tuned(hook::epoch, hook::step, 0), invalid_option,
+                       MessageMatches(ContainsSubstring("\"step\"") && ContainsSubstring("\"epoch\"")));
 }
 
 TEST_CASE("a horizon counts epochs where epochs carry the metric, however many steps they have") {

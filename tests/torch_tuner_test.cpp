@@ -481,7 +481,8 @@ TEST_CASE("names the optimizer does not have are refused at construction") {
   optim::Adam adam(network.parameters());
   std::vector<told> seen;
   search_space const momentum{real{"momentum", 0.0, 0.99}};
-  refused([&] { torch_tuner(adam, scripted(momentum, {{{0.9}}}, seen)); }, R"("momentum": Adam has "lr", "beta1")");
+  refused([&] { (void)torch_tuner(adam, scripted(momentum, {{{0.9}}}, seen)); },
+          R"("momentum": Adam has "lr", "beta1")");
   double set = 0.0;
   torch_tuner const tuner(adam, scripted(momentum, {{{0.9}}}, seen),
                           {.setters = {{"momentum", [&](double v) { set = v; }}}});
@@ -492,8 +493,8 @@ TEST_CASE("a pipeline without a suggestion is refused, and one that ends leaves 
   small_network network;
   optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
   std::vector<told> seen;
-  refused([&] { torch_tuner(sgd, scripted(rates(), {}, seen, true)); }, "ended before its first suggestion");
-  refused([&] { torch_tuner(sgd, []() -> suggestions { co_yield suggestion{}; }()); }, "has no values");
+  refused([&] { (void)torch_tuner(sgd, scripted(rates(), {}, seen, true)); }, "ended before its first suggestion");
+  refused([&] { (void)torch_tuner(sgd, []() -> suggestions { co_yield suggestion{}; }()); }, "has no values");
 
   torch_tuner tuner(sgd, scripted(rates(), {{{0.1}}, {{0.2}}}, seen, true));
   tuner.on_step_end(1.0);
