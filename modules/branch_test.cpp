@@ -134,8 +134,11 @@ struct branch_tested {
     far_off = seen.usable() && seen.metric > 2.0 * start_level - recent_level ? far_off + 1 : 0;
     bool const failed = seen.bad() || far_off == too_often;
     if (!failed && step < length) return set_value();
-    if (failed || at_end.count() < 2.0) {
+    if (failed) {
       curve->add(multiple, std::numeric_limits<double>::infinity(), 0.0);
+    } else if (at_end.count() < 2.0) {
+      curve.emplace(start_level, options.tolerance);  // with too few metrics nothing is known, so nothing changes
+      return finish(inner);
     } else {
       curve->add(multiple, at_end.mean(), at_end.error());
     }

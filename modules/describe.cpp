@@ -101,7 +101,9 @@ std::string_view advice(event one) noexcept {
     case event::horizon_passed:
       return ": is the run longer than planned?";
     case event::not_located:
-      return ": no parameter is the learning rate, or training state cannot be put back; was the model given?";
+      return ": no parameter is the learning rate, training state cannot be put back (was the model given?), the run "
+             "is too "
+             "short, or no value made a difference";
     case event::overridden:
       return ": not what is suggested runs; does a schedule set it too?";
     default:

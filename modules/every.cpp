@@ -75,7 +75,7 @@ struct stretching {
   }
 
   void tell(observation const& seen, suggestions& inner) {
-    std::size_t const n = seen.covers == coverage::step ? each.of_steps : each.otherwise;
+    std::size_t const n = seen.covers == coverage::epoch ? each.of_epochs : each.of_steps;
     notice_what_ran(applied_to(out, seen));
     ++now.observations;
     now.steps += seen.steps;
@@ -124,7 +124,7 @@ struct stretching {
 
 every::every(std::size_t n, std::pmr::memory_resource* memory) : every(stride{n, n}, memory) {}
 every::every(stride n, std::pmr::memory_resource* memory) : n_(n), memory_(memory) {
-  if (n.of_steps == 0 || n.otherwise == 0)
+  if (n.of_steps == 0 || n.of_epochs == 0)
     throw invalid_option("every(0) would never let the tuner move; n must be at least 1");
 }
 

@@ -7,8 +7,8 @@ export namespace autotunenet {
 
 /// Observations from one move of a tuner to the next; each at least 1.
 struct stride {
-  std::size_t of_steps;   ///< where each covers one training step
-  std::size_t otherwise;  ///< where it covers more, or that is not known
+  std::size_t of_steps;   ///< where each covers one training step, or that is not known
+  std::size_t of_epochs;  ///< where it covers an epoch
 };
 
 /// A stage that lets the tuner move at each n-th observation, and holds its suggestion in between. The tuner is told

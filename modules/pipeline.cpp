@@ -68,7 +68,7 @@ bool has_learning_rate(std::string const& name, search_space const& space) {
 /// The stages between what is observed and what a tuner is told.
 suggestions summarised(suggestions made, settings const& given, std::vector<real const*> const& rates,
                        std::size_t horizon, std::pmr::memory_resource* memory) {
-  if (stride const n = tuning_stride(given); n.of_steps > 1 || n.otherwise > 1)
+  if (stride const n = tuning_stride(given); n.of_steps > 1 || n.of_epochs > 1)
     made = std::move(made) | every(n, memory);
   if (given.metrics.smoothing_window > 1) {
     made =

@@ -69,10 +69,11 @@ struct range_tested {
   enum class phase : std::uint8_t { first, sweep, landing, proving, pilot, watching, through };
 
   range_test_options options;
-  std::size_t steps;
+  std::size_t steps;  // of the sweep; 0: the run is too short for one
   range_curve curve{steps};
   phase now = phase::first;
   tied_rates rates{};
+  std::vector<double> held{};    // of the first landing: until that is proven nothing but the rates moves
   std::size_t taken = 0;         // suggestions of the sweep
   std::size_t not_followed = 0;  // of those the last ones that did not run
   double spent = 0.0;            // training steps that will be undone
@@ -109,6 +110,7 @@ struct range_tested {
     if (out.values.empty()) begin(wanted);
     if (!std::exchange(ready, false) && follows_inner()) {
       out.values = wanted.values;
+      if (now == phase::proving) rates.hold_others(out.values, held);
       out.events = wanted.events | std::exchange(extra_events, event::none);
       out.why = wanted.why;
       out.state = wanted.state | std::exchange(extra_state, training_state::keep);
@@ -131,18 +133,18 @@ struct range_tested {
       return;
     }
     rates.tie(out.values);
-    out.state = training_state::mark_origin;
+    if (steps > 0) out.state = training_state::mark_origin;
   }
 
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        if (seen.restorable && seen.covers != coverage::epoch) return start_sweep();
+        if (steps > 0 && seen.restorable && seen.covers != coverage::epoch) return start_sweep();
         now = phase::through;
-        if (seen.covers == coverage::epoch)
-          extra_state = training_state::drop_origin;
-        else
+        if (seen.covers != coverage::epoch)
           extra_events = event::not_located;
+        else if (steps > 0)
+          extra_state = training_state::drop_origin;
         return pass(seen, inner);
       case phase::sweep:
         return follow(seen, inner);
@@ -218,6 +220,7 @@ struct range_tested {
       now = phase::through;
       out.why = reason::start;
       out.events = event::range_test_ended;
+      if (known) out.events |= event::not_located;
     }
     return true;
   }
@@ -360,6 +363,10 @@ struct range_tested {
     now = phase::landing;
     landing_value = there;
     out.values = inner.ask().values;
+    if (held.empty())
+      held.assign(out.values.values().begin(), out.values.values().end());
+    else
+      rates.hold_others(out.values, held);
     rates.set(out.values, there);
     out.why = why;
     out.events = what;
@@ -464,9 +471,14 @@ struct range_tested {
     if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
     a(rates)(curve)(not_followed)(spent)(previous)(ready);
     a.below(taken, steps + 1);
+    if (steps == 0 && now != phase::first && now != phase::through)
+      archive::refuse("is in a sweep that this run is too short for");
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(recent)(others)(doubts)(doubted)(undone)(left);
-    a(extra_state)(extra_events)(out);
+    a(extra_state)(extra_events)(out)(held);
+    if (held.size() != out.values.size() && !(held.empty() && now < phase::landing)) {
+      if (now != phase::through || !held.empty()) archive::refuse("holds values of another search space");
+    }
   }
 
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
@@ -521,8 +533,9 @@ suggestions range_test::operator()(suggestions inner) const {
     auto const part = [&](double of) { return static_cast<std::size_t>(of * static_cast<double>(options_.horizon)); };
     // Few points make a poor sweep: a short run affords relatively more of them.
     steps = std::min({steps, std::max(options_.enough_steps, part(options_.budget)), part(options_.most_budget)});
-    if (static_cast<double>(options_.least_steps) > largest_part * static_cast<double>(options_.horizon)) return inner;
-    steps = std::max(steps, options_.least_steps);
+    bool const too_short =
+        static_cast<double>(options_.least_steps) > largest_part * static_cast<double>(options_.horizon);
+    steps = too_short ? 0 : std::max(steps, options_.least_steps);
   }
   return drive(range_tested{options_, steps}, std::move(inner), memory_);
 }

@@ -63,7 +63,7 @@ stride tuning_stride(settings const& given) noexcept {
   constexpr std::size_t steps = 20;
   hook const objective = given.tuning.objective;
   bool const open = objective == hook::first;
-  return {.of_steps = open || objective == hook::step ? steps : 1, .otherwise = objective == hook::step ? steps : 1};
+  return {.of_steps = open || objective == hook::step ? steps : 1, .of_epochs = objective == hook::step ? steps : 1};
 }
 
 guard_options guard_from(settings const& given) {

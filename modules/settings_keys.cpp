@@ -95,7 +95,7 @@ constexpr setting_key else_means(setting_key key, std::string (*unset)()) {
 std::string not_asked_for() { return "not asked for"; }
 std::string usual_stride() {
   stride const usual = tuning_stride({});
-  return std::format("{} where observations are of training steps, else {}", usual.of_steps, usual.otherwise);
+  return std::format("{}, or {} where observations are of epochs", usual.of_steps, usual.of_epochs);
 }
 template <auto Count>
 std::string usual_count() {

@@ -51,6 +51,12 @@ void tied_rates::set(configuration& values, double first) const {
   for (rate const& one : rates_) values.assign(one.index, one.ratio * first);
 }
 
+void tied_rates::hold_others(configuration& values, std::span<double const> others) const {
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    if (std::ranges::none_of(rates_, [i](rate const& one) { return one.index == i; })) values.assign(i, others[i]);
+  }
+}
+
 void tied_rates::fields(archive& a) {
   using limits = std::numeric_limits<double>;
   for (rate& one : rates_) a.between(one.ratio, limits::min(), limits::max());

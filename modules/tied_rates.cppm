@@ -35,6 +35,9 @@ class tied_rates {
   /// Sets the first one, and the others in their ratios; each stays within its bounds. @pre tied
   void set(configuration& values, double first) const;
 
+  /// Gives all but these the values of `others`. @pre as many as the space has
+  void hold_others(configuration& values, std::span<double const> others) const;
+
   /// The ratios.
   void fields(archive& a);
 

@@ -41,7 +41,8 @@ enum class event : std::uint32_t {
   /// The validation metric turned up while training went on falling: the rate is lowered, or training goes back.
   overfitting = 1 << 13,
   horizon_passed = 1 << 14,  ///< the run goes on after its horizon, with the least that annealing comes to
-  /// No trials look for the learning rate: the trainer cannot put its state back, or no parameter has that name.
+  /// The learning rate is what it was given as: the trainer cannot put its state back, no parameter has that name, the
+  /// run is too short to look for it, or no value within the bounds made the metric fall or diverge.
   not_located = 1 << 15,
   /// For many observations in a row others than the suggested values ran: something else sets them too.
   overridden = 1 << 16,
@@ -109,9 +110,9 @@ enum class outcome : std::uint8_t {
 /// How much training a metric speaks of. Where nothing else says it, what is tuned how often, and how the learning rate
 /// is found first, follows from this.
 enum class coverage : std::uint8_t {
-  unknown,
-  step,   ///< one training step: many such come in a run, and each is noisy
-  epoch,  ///< an epoch, or a validation: few such come in a run, and each can be relied on alone
+  unknown,  ///< taken for a step
+  step,     ///< one training step: many such come in a run, and each is noisy
+  epoch,    ///< an epoch, or a validation: few such come in a run, and each can be relied on alone
 };
 
 /// The part of the unit cube that the next suggestion can reach, set by a guard for the tuner inside it.

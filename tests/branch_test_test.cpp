@@ -168,6 +168,22 @@ TEST_CASE("a branch test refuses what cannot be") {
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
 }
 
+TEST_CASE("where metrics are too rare to tell branches apart, the value stays") {
+  noisy_quadratic training(1, 0.1);
+  auto tuner = following(space().at({{"lr", 0.1}})) | branch_test({.horizon = 4000});
+  double last = 0.0;
+  for (int step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    last = s.values["lr"];
+    double const loss = training.step(last);
+    if (step % 50 == 0)
+      tuner.tell({.metric = loss, .restorable = true});
+    else
+      tuner.tell({.result = outcome::skipped, .restorable = true});
+  }
+  CHECK_THAT(last, WithinRel(0.1, 1e-12));
+}
+
 TEST_CASE("a step of a branch allocates nothing") {
   noisy_quadratic training(6);
   auto tuner = following(space().center()) | branch_test({.horizon = 4000});

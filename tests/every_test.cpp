@@ -206,8 +206,8 @@ TEST_CASE("the mean of a stretch of huge metrics is finite") {
 
 TEST_CASE("how many observations are a stretch depends on what each covers") {
   support::log told;
-  auto tuner = scripted(space().center(), step_kind, &told) | every(stride{.of_steps = 3, .otherwise = 1});
-  for (coverage const covers : {coverage::unknown, coverage::epoch, coverage::step, coverage::step, coverage::step}) {
+  auto tuner = scripted(space().center(), step_kind, &told) | every(stride{.of_steps = 3, .of_epochs = 1});
+  for (coverage const covers : {coverage::epoch, coverage::epoch, coverage::step, coverage::unknown, coverage::step}) {
     tuner.ask();
     tuner.tell({.metric = 1.0, .covers = covers});
   }
@@ -216,7 +216,7 @@ TEST_CASE("how many observations are a stretch depends on what each covers") {
 
 TEST_CASE("every(0) is refused") {
   CHECK_THROWS_AS(every(0), invalid_option);
-  CHECK_THROWS_AS(every(stride{.of_steps = 0, .otherwise = 1}), invalid_option);
+  CHECK_THROWS_AS(every(stride{.of_steps = 0, .of_epochs = 1}), invalid_option);
 }
 
 TEST_CASE("applied values of the wrong size are an error that names both sizes") {

@@ -461,6 +461,83 @@ TEST_CASE("waves after a landing are no harm") {
   }
 }
 
+TEST_CASE("rare metrics that are far out after a landing are no harm") {
+  for (std::size_t const horizon : {1000U, 4000U}) {
+    auto tuner = following(space().at({{"lr", 1e-5}})) | range_test({.horizon = horizon, .pilot = 0.0});
+    trainee<noisy_quadratic> training{noisy_quadratic(1)};
+    int since = -1;
+    bool backed_off = false;
+    for (int step = 0; step < 200; ++step) {
+      suggestion const& s = tuner.ask();
+      training.carry_out(s.state);
+      backed_off = backed_off || has(s.events, event::backed_off);
+      if (has(s.events, event::range_test_ended)) since = 0;
+      double const loss = training.now.step(s.values[0]);
+      tuner.tell({.metric = since >= 0 && since++ % 12 == 3 ? 100.0 * loss : loss, .restorable = true});
+    }
+    INFO("horizon " << horizon);
+    CHECK(since > 20);
+    CHECK_FALSE(backed_off);
+  }
+}
+
+TEST_CASE("until a landing has proven itself no other parameter moves") {
+  auto const moving = [](configuration start) -> suggestions {
+    suggestion next{.values = std::move(start)};
+    for (;; ++next.number) {
+      observation const& seen = co_yield next;
+      if (!seen.applied.empty()) next.values.assign(seen.applied);
+      next.values.assign(1, next.number % 2 == 0 ? 0.2 : 0.8);
+    }
+  };
+  auto tuner = moving(space().at({{"lr", 1e-5}, {"momentum", 0.5}})) | range_test({.horizon = 4000});
+  noisy_quadratic training(1);
+  std::size_t landed = 0;
+  std::vector<double> momentum;
+  for (std::size_t step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    if (has(s.events, event::range_test_ended)) landed = step;
+    momentum.push_back(s.values["momentum"]);
+    tuner.tell({.metric = training.step(s.values[0]), .restorable = true});
+  }
+  REQUIRE(landed > 0);
+  double const first = momentum[landed];
+  CHECK(std::ranges::count(momentum.begin() + static_cast<std::ptrdiff_t>(landed),
+                           momentum.begin() + static_cast<std::ptrdiff_t>(landed + 250), first) == 250);
+  CHECK(std::ranges::count(momentum.begin() + 500, momentum.end(), 0.2) > 100);
+}
+
+TEST_CASE("a run that is too short for a sweep says so, and one over epochs leaves the search to others") {
+  for (coverage const covers : {coverage::step, coverage::epoch}) {
+    auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 100});
+    event told = event::none;
+    for (int step = 0; step < 100; ++step) {
+      suggestion const& s = tuner.ask();
+      told |= s.events;
+      CHECK(s.state == training_state::keep);
+      CHECK(s.values["lr"] == 1e-3);
+      tuner.tell({.metric = 1.0, .restorable = true, .covers = covers});
+    }
+    CHECK(told == (covers == coverage::step ? event::not_located : event::none));
+  }
+}
+
+TEST_CASE("where no value makes a difference the start is kept, and that is told") {
+  auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 1000});
+  event told = event::none;
+  double last = 0.0;
+  std::mt19937_64 engine(1);
+  std::normal_distribution<double> noise(1.0, 0.1);
+  for (int step = 0; step < 300; ++step) {
+    suggestion const& s = tuner.ask();
+    told |= s.events;
+    last = s.values["lr"];
+    tuner.tell({.metric = noise(engine), .restorable = true});
+  }
+  CHECK(last == 1e-3);
+  CHECK(has(told, event::not_located));
+}
+
 TEST_CASE("where nothing makes the metric fall but something breaks it, the start is moved to where training works") {
   for (std::size_t const horizon : {0U, 1000U, 4000U}) {
     trained_before const network{.tolerated = 0.3};

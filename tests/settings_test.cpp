@@ -118,9 +118,9 @@ TEST_CASE("every key of the stability section reaches the guard") {
 
 TEST_CASE("the tuner's stride follows the objective until it is set") {
   settings s;
-  auto const is = [&](std::size_t of_steps, std::size_t otherwise) {
+  auto const is = [&](std::size_t of_steps, std::size_t of_epochs) {
     stride const n = tuning_stride(s);
-    return n.of_steps == of_steps && n.otherwise == otherwise;
+    return n.of_steps == of_steps && n.of_epochs == of_epochs;
   };
   CHECK(is(20, 1));
   s.tuning.objective = hook::step;

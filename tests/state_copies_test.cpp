@@ -1,6 +1,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <coroutine>
+#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "support/noisy_quadratic.hpp"
@@ -53,6 +56,70 @@ TEST_CASE("a return that nothing was saved for, or no longer, changes nothing") 
   now = "there";
   CHECK(kept.carry_out(return_to_trial | return_to_origin, now) == keep);
   CHECK(now == "there");
+}
+
+TEST_CASE("copies go into a checkpoint and come back, and without them a return is told to lack what it needs") {
+  state_copies<std::string> kept;
+  std::string now = "origin";
+  kept.carry_out(mark_origin | mark_candidate, now);
+  now = "best";
+  kept.carry_out(mark_best | promote, now);
+  std::map<std::string, std::string> file;
+  kept.each([&](std::string_view name, std::optional<std::string>& copy) {
+    if (copy) file[std::string(name)] = *copy;
+  });
+  CHECK(file == std::map<std::string, std::string>{{"best", "best"}, {"good", "origin"}, {"origin", "origin"}});
+
+  state_copies<std::string> resumed;
+  resumed.each([&](std::string_view name, std::optional<std::string>& copy) {
+    if (auto const found = file.find(std::string(name)); found != file.end()) copy = found->second;
+  });
+  CHECK(resumed.carry_out(return_to_good, now) == return_to_good);
+  CHECK(now == "origin");
+  CHECK_FALSE(resumed.lacked());
+
+  state_copies<std::string> empty;
+  now = "here";
+  CHECK(empty.carry_out(return_to_origin, now) == keep);
+  CHECK(empty.lacked());
+}
+
+TEST_CASE("a run with copies of its own goes on after a kill in any phase as it would have without") {
+  constexpr int steps = 2000;
+  using network = support::noisy_quadratic;
+  search_space const space{real{"lr", 1e-6, 100.0, scale::log}};
+  settings const chosen{.tuning = {.seed = 1, .horizon = steps}};
+  auto const run = [&](int killed_at) {
+    suggestions tuning = make_pipeline(chosen, space.at({{"lr", 1e-3}}));
+    network net(3);
+    state_copies<network> kept;
+    for (int step = 0; step < steps; ++step) {
+      if (step == killed_at) {
+        auto const bytes = save(tuning);
+        std::map<std::string, network> copies;
+        kept.each([&](std::string_view name, std::optional<network>& copy) {
+          if (copy) copies.emplace(name, *copy);
+        });
+        tuning = make_pipeline(chosen, space.at({{"lr", 1e-3}}));
+        load(tuning, bytes);
+        kept = {};
+        kept.each([&](std::string_view name, std::optional<network>& copy) {
+          if (auto const found = copies.find(std::string(name)); found != copies.end()) copy = found->second;
+        });
+      }
+      suggestion const& now = tuning.ask();
+      kept.carry_out(now.state, net);
+      double const loss = net.step(now.values["lr"]);
+      tuning.tell({.metric = loss, .restorable = true, .covers = coverage::step});
+    }
+    CHECK_FALSE(kept.lacked());
+    return net.loss();
+  };
+  double const unbroken = run(-1);
+  for (int const at : {1, 10, 40, 62, 100, 150, 200, 400, 1500}) {
+    INFO("killed at " << at);
+    CHECK(run(at) == unbroken);
+  }
 }
 
 TEST_CASE("before anything was promoted the good state is the candidate") {
