@@ -43,9 +43,10 @@ struct range_test_options {
 };
 
 /// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is
-/// saved, the parameter sweeps upwards by equal ratios while the metric is watched until it diverges, and comes no lower
-/// at up to ten times that value, and the state is put back (Smith 2017, "Cyclical learning rates for training neural
-/// networks", section 3.3). The inner tuner then begins at what was found, and is told so by `observation::applied`.
+/// saved, the parameter sweeps upwards by equal ratios while the metric is watched until it diverges, and comes no
+/// lower at up to ten times that value, and the state is put back (Smith 2017, "Cyclical learning rates for training
+/// neural networks", section 3.3). The inner tuner then begins at what was found, and is told so by
+/// `observation::applied`.
 ///
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
 /// says that the trainer can restore its state, and is left out otherwise, which `event::not_located` tells; where

@@ -139,9 +139,10 @@ constexpr std::array table{
         "horizon", whole,
         "Observations that the run will have, each a call of the objective's hook with a metric; 0: not known."),
     tuning<&tuning_settings::steps_per_epoch>("steps_per_epoch", whole, "Training steps in an epoch; 0: not known."),
-    tuning<&tuning_settings::warmup_epochs>("warmup_epochs", whole, "Epochs before anything is changed or judged."),
-    tuning<&tuning_settings::warmup_steps>("warmup_steps", whole,
-                                           "Training steps before anything is changed or judged, beside the epochs."),
+    tuning<&tuning_settings::warmup_epochs>(
+        "warmup_epochs", whole,
+        "Epochs before anything but trials of the learning rate is changed, and anything judged."),
+    tuning<&tuning_settings::warmup_steps>("warmup_steps", whole, "The same in training steps, beside the epochs."),
     else_means(
         tuning<&tuning_settings::warmup_metric_threshold>(
             "warmup_metric_threshold", number, "Warm-up also lasts until the smoothed metric is at least this good."),
