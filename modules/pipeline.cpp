@@ -92,8 +92,11 @@ suggestions located(suggestions made, tuning_settings const& given, std::pmr::me
   std::string const& rate = given.learning_rate;
   bool const coarse = given.objective == hook::epoch || given.objective == hook::validation;
   if (!coarse) {
-    made = std::move(made) | branch_test({.parameter = rate, .horizon = given.horizon}, memory) |
-           range_test({.parameter = rate, .horizon = given.horizon}, memory);
+    range_test_options const search{.parameter = rate, .horizon = given.horizon};
+    // A run pays for branches or for pilots.
+    if (given.horizon >= search.long_run)
+      made = std::move(made) | branch_test({.parameter = rate, .horizon = given.horizon}, memory);
+    made = std::move(made) | range_test(search, memory);
   }
   if (given.objective == hook::step) return made;
   return std::move(made) | bracket({.parameter = rate, .horizon = given.horizon, .always = coarse}, memory);

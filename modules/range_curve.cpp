@@ -53,16 +53,17 @@ void range_curve::add(double value, double metric) {
     edge_ = before_the_last();
     best_before_ = best_;
   }
+  certain_ = certain_ || far;
   over_before_ = now;
 }
 
 void range_curve::fail() noexcept {
-  failed_ = true;
+  failed_ = certain_ = true;
   if (!diverged()) edge_ = before_the_last();
 }
 
 bool range_curve::conclusive() const noexcept {
-  return failed_ || (diverged() && !values_.empty() && values_.back() > goes_on * edge_);
+  return certain_ || (diverged() && !values_.empty() && values_.back() > goes_on * edge_);
 }
 
 bool range_curve::over(double metric) const noexcept {

@@ -113,7 +113,10 @@ struct range_tested {
       if (now == phase::proving) rates.hold_others(out.values, held);
       out.events = wanted.events | std::exchange(extra_events, event::none);
       out.why = wanted.why;
-      out.state = wanted.state | std::exchange(extra_state, training_state::keep);
+      training_state const extra = std::exchange(extra_state, training_state::keep);
+      // What the inner stages mark now takes the place of what would be dropped, and is carried out before it.
+      bool const marks = has(wanted.state, training_state::mark_trial);
+      out.state = wanted.state | (marks ? without(extra, training_state::drop_trial) : extra);
     }
     return out;
   }
@@ -257,7 +260,7 @@ struct range_tested {
   }
 
   // A start that is kept is the user's own.
-  bool to_be_proven() const noexcept { return landing_value > 0.0 && options.restarts > 0; }
+  bool to_be_proven() const noexcept { return landing_value > 0.0; }
 
   // A rate that looks good for a moment may kill a network slowly.
   void prove(observation const& seen, suggestions& inner) {

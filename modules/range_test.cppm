@@ -68,7 +68,8 @@ struct range_test_options {
 /// standard errors or 0.7 noises. One that dies slowly shows it after its proof, in means of as many metrics; the saved
 /// state is kept for that long.
 ///
-/// A space without the parameter passes unchanged. Throws `invalid_option`.
+/// A space without "lr" passes unchanged. Throws `invalid_option`, in ask where another parameter is named and not
+/// there.
 class range_test {
  public:
   explicit range_test(range_test_options options = {}, std::pmr::memory_resource* memory = nullptr);

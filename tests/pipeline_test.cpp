@@ -93,6 +93,24 @@ TEST_CASE("each tuner makes a pipeline from a file and trains") {
   }
 }
 
+TEST_CASE("a run pays for branches or for pilots, not for both") {
+  for (std::size_t const horizon : {2400U, 2494U, 2499U, 2500U, 4000U}) {
+    suggestions tuning = make_pipeline({.tuning = {.objective = hook::step, .seed = 1, .horizon = horizon}},
+                                       search_space{real{"lr", 1e-6, 100.0, scale::log}}.at({{"lr", 1e-3}}));
+    support::trainee<support::noisy_quadratic> training{support::noisy_quadratic(3)};
+    std::size_t trials = 0;
+    for (std::size_t step = 0; step < horizon / 2; ++step) {
+      suggestion const& now = tuning.ask();
+      training.carry_out(now.state);
+      trials += now.why == reason::range_test ? 1 : 0;
+      tuning.tell({.metric = training.now.step(now.values[0]), .restorable = true, .covers = coverage::step});
+    }
+    INFO("horizon " << horizon << " trials " << trials);
+    CHECK(trials > 0);
+    CHECK(static_cast<double>(trials) < 0.11 * static_cast<double>(horizon));
+  }
+}
+
 TEST_CASE("the seed of a file takes effect, and the same seed gives the same run") {
   auto const of_seed = [](int seed) {
     return on_quadratic(

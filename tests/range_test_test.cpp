@@ -431,7 +431,7 @@ TEST_CASE("a metric that rises at first and is better than ever at higher values
       suggestion const& s = tuner.ask();
       double const decades = std::log10(s.values["lr"]);
       if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
-      double const wave = decades > -3.0 && decades < -2.3 ? -0.05 : decades > -2.3 && decades < -2.0 ? 0.15 : 0.0;
+      double const wave = decades > -3.0 && decades < -2.3 ? -0.05 : decades > -2.3 && decades < -2.0 ? 0.04 : 0.0;
       double const learned = decades > -2.0 ? 0.2 * (decades + 2.0) : 0.0;
       double const loss = decades > 0.5 ? 50.0 : 0.7 + wave - learned;
       tuner.tell({.metric = loss + noise(engine), .restorable = true});
@@ -505,6 +505,35 @@ TEST_CASE("until a landing has proven itself no other parameter moves") {
   CHECK(std::ranges::count(momentum.begin() + static_cast<std::ptrdiff_t>(landed),
                            momentum.begin() + static_cast<std::ptrdiff_t>(landed + 250), first) == 250);
   CHECK(std::ranges::count(momentum.begin() + 500, momentum.end(), 0.2) > 100);
+}
+
+TEST_CASE("pilots do not need restarts") {
+  auto const trials = [](std::size_t restarts) {
+    auto tuner = following(space().at({{"lr", 1e-5}})) | range_test({.horizon = 1000, .restarts = restarts});
+    noisy_quadratic training(1);
+    trained const result = run(tuner, training, 600);
+    return std::ranges::count(result.all, reason::range_test, &suggestion::why);
+  };
+  CHECK(trials(0) == trials(2));
+}
+
+TEST_CASE("what the tuner inside marks is not dropped with what was marked before") {
+  auto const marking = [](configuration start) -> suggestions {
+    suggestion next{.values = std::move(start)};
+    for (;; ++next.number) {
+      next.state = next.number > 0 ? training_state::mark_trial : training_state::keep;
+      observation const& seen = co_yield next;
+      if (!seen.applied.empty()) next.values.assign(seen.applied);
+    }
+  };
+  auto tuner = marking(space().at({{"lr", 1e-5}})) | range_test({.horizon = 4000});
+  noisy_quadratic training(1);
+  for (int step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    bool const both = has(s.state, training_state::mark_trial) && has(s.state, training_state::drop_trial);
+    CHECK_FALSE(both);
+    tuner.tell({.metric = training.step(s.values[0]), .restorable = true});
+  }
 }
 
 TEST_CASE("a run that is too short for a sweep says so, and one over epochs leaves the search to others") {
