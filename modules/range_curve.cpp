@@ -58,8 +58,8 @@ void range_curve::add(double value, double metric) {
 }
 
 void range_curve::fail() noexcept {
-  failed_ = certain_ = true;
   if (!diverged()) edge_ = before_the_last();
+  failed_ = certain_ = true;
 }
 
 bool range_curve::conclusive() const noexcept {

@@ -223,7 +223,7 @@ struct range_tested {
       now = phase::through;
       out.why = reason::start;
       out.events = event::range_test_ended;
-      if (known) out.events |= event::not_located;
+      if (known && !curve.diverged()) out.events |= event::not_located;
     }
     return true;
   }
@@ -479,9 +479,9 @@ struct range_tested {
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(recent)(others)(doubts)(doubted)(undone)(left);
     a(extra_state)(extra_events)(out)(held);
-    if (held.size() != out.values.size() && !(held.empty() && now < phase::landing)) {
-      if (now != phase::through || !held.empty()) archive::refuse("holds values of another search space");
-    }
+    bool const landed = now >= phase::landing && now < phase::through;
+    if (held.size() != out.values.size() && (landed || !held.empty()))
+      archive::refuse("holds values of another search space");
   }
 
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.

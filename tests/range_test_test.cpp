@@ -551,6 +551,30 @@ TEST_CASE("a run that is too short for a sweep says so, and one over epochs leav
   }
 }
 
+TEST_CASE("where training fails without a warning, that is where it diverges") {
+  for (auto const& [start, lands_at_least, lands_at_most] : {std::array{1e-6, 0.03, 0.4}, std::array{0.1, 0.1, 0.1}}) {
+    auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = 4000, .restarts = 0});
+    event told = event::none;
+    double landed = 0.0;
+    std::mt19937_64 engine(1);
+    std::normal_distribution<double> noise(1.0, 0.1);
+    while (landed == 0.0) {
+      suggestion const& s = tuner.ask();
+      told |= s.events;
+      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+      double const loss = noise(engine);
+      if (s.values["lr"] > 1.0)
+        tuner.tell({.result = outcome::failed, .restorable = true});
+      else
+        tuner.tell({.metric = loss, .restorable = true});
+    }
+    INFO("start " << start << " landed " << landed);
+    CHECK(landed >= lands_at_least);
+    CHECK(landed <= lands_at_most);
+    CHECK_FALSE(has(told, event::not_located));
+  }
+}
+
 TEST_CASE("where no value makes a difference the start is kept, and that is told") {
   auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 1000});
   event told = event::none;
