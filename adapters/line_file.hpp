@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "../modules/descriptor.hpp"
+
 namespace autotunenet {
 
 /// A file that grows by whole lines, each in one piece, with one writer at a time: it is locked. Throws `error`, with
@@ -16,7 +18,6 @@ class line_file {
   line_file(std::filesystem::path const& file, bool append);
   line_file(line_file const&) = delete;
   line_file& operator=(line_file const&) = delete;
-  ~line_file();
 
   std::string const& name() const noexcept { return name_; }
   /// Whether there is something in it; devices count as empty.
@@ -38,7 +39,7 @@ class line_file {
   off_t end_of_lines() const;
 
   std::string name_;
-  int descriptor_ = -1;
+  descriptor descriptor_;
   bool made_ = false;  // it did not exist before
   off_t whole_ = 0;    // bytes that are to stay
 };

@@ -30,25 +30,6 @@ namespace {
   throw checkpoint_error(std::format("checkpoint {}: {}: {}", file.string(), what, std::strerror(why)));
 }
 
-class descriptor {
- public:
-  descriptor(std::filesystem::path const& file, int how) : number_(::open(file.c_str(), how | O_CLOEXEC, 0666)) {}
-  descriptor(descriptor const&) = delete;
-  descriptor& operator=(descriptor const&) = delete;
-  ~descriptor() { (void)close(); }
-
-  explicit operator bool() const noexcept { return number_ >= 0; }
-  int number() const noexcept { return number_; }
-  /// Gives the error number, or 0. A file system may report a failed write only now.
-  int close() noexcept {
-    int const open = std::exchange(number_, -1);
-    return open >= 0 && ::close(open) != 0 ? errno : 0;
-  }
-
- private:
-  int number_;
-};
-
 std::filesystem::path folder_of(std::filesystem::path const& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }

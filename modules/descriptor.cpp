@@ -1,17 +1,28 @@
 #include "descriptor.hpp"
 
+#include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
 #include <span>
+#include <utility>
 
 namespace autotunenet {
 
-int write_all(int descriptor, std::span<std::byte const> bytes) noexcept {
+descriptor::descriptor(std::filesystem::path const& file, int how) noexcept
+    : number_(::open(file.c_str(), how | O_CLOEXEC, 0666)) {}
+
+int descriptor::close() noexcept {
+  int const open = std::exchange(number_, -1);
+  return open >= 0 && ::close(open) != 0 ? errno : 0;
+}
+
+int write_all(int to, std::span<std::byte const> bytes) noexcept {
   while (!bytes.empty()) {
-    ssize_t const wrote = ::write(descriptor, bytes.data(), bytes.size());
+    ssize_t const wrote = ::write(to, bytes.data(), bytes.size());
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) return wrote < 0 ? errno : ENOSPC;
     bytes = bytes.subspan(static_cast<std::size_t>(wrote));
@@ -19,6 +30,6 @@ int write_all(int descriptor, std::span<std::byte const> bytes) noexcept {
   return 0;
 }
 
-int lock_for_writing(int descriptor) noexcept { return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
+int lock_for_writing(int file) noexcept { return ::flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
 
 }  // namespace autotunenet
