@@ -58,8 +58,8 @@ struct guard_options {
 
   rollback_scope rollback = rollback_scope::full;
   /// Observations from one copy of the training state to the next, which a rollback may undo, for trainers that can
-  /// restore. Early in a run a tenth of all so far, but a quarter of this at least. At least
-  /// 1. Not set: 100, or 1.
+  /// restore. Early in a run a tenth of all so far, but a quarter of this at least. 1 or
+  /// more. Not set: 100, or 1.
   std::optional<std::size_t> snapshot_every{};
 };
 

@@ -59,7 +59,7 @@ void range_curve::add(double value, double metric) {
 
 void range_curve::fail() noexcept {
   if (!diverged()) edge_ = before_the_last();
-  failed_ = certain_ = true;
+  certain_ = true;
 }
 
 bool range_curve::conclusive() const noexcept {

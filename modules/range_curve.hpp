@@ -22,7 +22,7 @@ class range_curve {
   void fail() noexcept;
   /// Whether the metric has lost a good part of what it had gained, or has left the level at the start far behind, and
   /// has not been better since.
-  bool diverged() const noexcept { return failed_ || edge_ < std::numeric_limits<double>::infinity(); }
+  bool diverged() const noexcept { return certain_ || edge_ < std::numeric_limits<double>::infinity(); }
   /// Whether going further is of no use: that was values far lower ago, or left no doubt.
   bool conclusive() const noexcept;
   /// Whether the metric ever fell below the level at the start, by more than chance.
@@ -43,8 +43,8 @@ class range_curve {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(values_)(smoothed_)(
-        average_)(start_)(last_)(grain_)(best_)(best_value_)(over_before_)(edge_)(best_before_)(failed_)(certain_);
+    a(values_)(smoothed_)(average_)(start_)(last_)(grain_)(best_)(best_value_);
+    a(over_before_)(edge_)(best_before_)(certain_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
     if (smoothed_.size() != values_.size() || (found && values_.empty())) a.refuse("holds half a curve");
   }
@@ -96,8 +96,7 @@ class range_curve {
   bool over_before_ = false;
   double edge_ = std::numeric_limits<double>::infinity();
   double best_before_ = 0.0;  // where it diverged
-  bool failed_ = false;
-  bool certain_ = false;  // that it diverged: it failed, or was far out
+  bool certain_ = false;      // that it diverged: training failed, or was far out
 };
 
 }  // namespace autotunenet
