@@ -131,6 +131,24 @@ suggestions going_back(configuration start, std::uint64_t when) {
   }
 }
 
+/// Where the sweep lands where each metric follows from the rate and the step alone; NaN: training failed.
+struct first_landing {
+  double value = 0.0;
+  event told = event::none;  // by then
+};
+template <class Metric>
+first_landing first_landing_of(suggestions& tuner, Metric metric) {
+  first_landing found;
+  for (int step = 0; found.value == 0.0 && step < 200; ++step) {
+    suggestion const& s = tuner.ask();
+    double const rate = s.values["lr"];
+    found.told |= s.events;
+    if (has(s.events, event::range_test_ended)) found.value = rate;
+    tuner.tell({.metric = metric(rate, step), .restorable = true});
+  }
+  return found;
+}
+
 template <class Network>
 std::vector<double> landings_of(trainee<Network>& training, double start, std::size_t horizon, std::size_t steps) {
   auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = horizon});
@@ -287,12 +305,7 @@ TEST_CASE("a sweep that gets rough long before it diverges lands where it was sm
     return std::array{1.3, 1.9, 1.0, 1.5, 0.9}[static_cast<std::size_t>(step % 5)];
   };
   auto tuner = following(space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
-  double landed = 0.0;
-  for (int step = 0; landed == 0.0 && step < 200; ++step) {
-    suggestion const& s = tuner.ask();
-    if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
-    tuner.tell({.metric = metric(s.values["lr"], step), .restorable = true});
-  }
+  double const landed = first_landing_of(tuner, metric).value;
   CHECK(landed > 1e-3);
   CHECK(landed < 1e-2);
 }
@@ -406,14 +419,12 @@ TEST_CASE("one step of a metric that moves by steps is no divergence") {
   constexpr double grain = 1.0 / 500.0;  // the error rate of 500 examples, which half of it is at first
   for (std::size_t const horizon : {0U, 200U, 1000U}) {
     auto tuner = following(space().at({{"lr", 1e-5}})) | range_test({.horizon = horizon, .pilot = 0.0});
-    double landed = 0.0;
-    for (int step = 0; landed == 0.0; ++step) {
-      suggestion const& s = tuner.ask();
-      double const decades = std::log10(s.values["lr"]);
-      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+    auto const metric = [&](double rate, int step) {
+      double const decades = std::log10(rate);
       double const error = decades < -4.0 || decades > 0.0 ? 0.5 : -0.125 * decades;
-      tuner.tell({.metric = grain * (std::round(error / grain) + (step == 9 ? 1.0 : 0.0)), .restorable = true});
-    }
+      return grain * (std::round(error / grain) + (step == 9 ? 1.0 : 0.0));
+    };
+    double const landed = first_landing_of(tuner, metric).value;
     INFO("horizon " << horizon << " landed " << landed);
     CHECK(landed > 1e-3);
     CHECK(landed < 1.0);
@@ -426,16 +437,13 @@ TEST_CASE("a metric that rises at first and is better than ever at higher values
     auto tuner = following(space().at({{"lr", 1e-5}})) | range_test({.horizon = horizon, .proof = 1.0, .pilot = 0.0});
     std::mt19937_64 engine(1);
     std::normal_distribution<double> noise(0.0, 0.01);
-    double landed = 0.0;
-    while (landed == 0.0) {
-      suggestion const& s = tuner.ask();
-      double const decades = std::log10(s.values["lr"]);
-      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+    auto const metric = [&](double rate, int) {
+      double const decades = std::log10(rate);
       double const wave = decades > -3.0 && decades < -2.3 ? -0.05 : decades > -2.3 && decades < -2.0 ? 0.04 : 0.0;
       double const learned = decades > -2.0 ? 0.2 * (decades + 2.0) : 0.0;
-      double const loss = decades > 0.5 ? 50.0 : 0.7 + wave - learned;
-      tuner.tell({.metric = loss + noise(engine), .restorable = true});
-    }
+      return (decades > 0.5 ? 50.0 : 0.7 + wave - learned) + noise(engine);
+    };
+    double const landed = first_landing_of(tuner, metric).value;
     INFO("horizon " << horizon << " landed " << landed);
     CHECK(landed > 0.1);
     CHECK(landed < 3.0);
@@ -554,20 +562,12 @@ TEST_CASE("a run that is too short for a sweep says so, and one over epochs leav
 TEST_CASE("where training fails without a warning, that is where it diverges") {
   for (auto const& [start, lands_at_least, lands_at_most] : {std::array{1e-6, 0.03, 0.4}, std::array{0.1, 0.1, 0.1}}) {
     auto tuner = following(space().at({{"lr", start}})) | range_test({.horizon = 4000, .restarts = 0});
-    event told = event::none;
-    double landed = 0.0;
     std::mt19937_64 engine(1);
     std::normal_distribution<double> noise(1.0, 0.1);
-    while (landed == 0.0) {
-      suggestion const& s = tuner.ask();
-      told |= s.events;
-      if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
-      double const loss = noise(engine);
-      if (s.values["lr"] > 1.0)
-        tuner.tell({.result = outcome::failed, .restorable = true});
-      else
-        tuner.tell({.metric = loss, .restorable = true});
-    }
+    auto const metric = [&](double rate, int) {
+      return rate > 1.0 ? std::numeric_limits<double>::quiet_NaN() : noise(engine);
+    };
+    auto const [landed, told] = first_landing_of(tuner, metric);
     INFO("start " << start << " landed " << landed);
     CHECK(landed >= lands_at_least);
     CHECK(landed <= lands_at_most);
