@@ -5,7 +5,6 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <format>
-#include <limits>
 #include <memory_resource>
 #include <optional>
 #include <string>
@@ -13,7 +12,7 @@ module;
 #include <vector>
 
 #include "pilots.hpp"
-#include "range_curve.hpp"
+#include "range_sweep.hpp"
 #include "relapse.hpp"
 #include "running_median.hpp"
 #include "stretch.hpp"
@@ -26,13 +25,8 @@ namespace autotunenet {
 
 namespace {
 
-// Where the lowest metric comes late, the value that made most of it is the safer guide.
-constexpr double most_of_the_fall = 2.0 / 3.0;
 // A step that is smaller than this would change little.
 constexpr double clearly = 1.1;
-// Where the metric never clearly fell but diverged, training works somewhere between the edge of divergence divided by
-// this and by `back_off`.
-constexpr double works_above = 10.0;
 // Of the sweep's fall, what a run has to make to have proven itself, and what its value is divided by if it does not.
 constexpr double proven_part = 0.7;
 constexpr double much_lower = 4.0;
@@ -60,25 +54,33 @@ constexpr double hidden_noises = 3.0;
 constexpr double little_further = 2.5;
 constexpr double has_to_gain_errors = 3.0;
 constexpr double has_to_gain_noises = 0.7;
-// Of the horizon, what a sweep of the fewest steps may take.
-constexpr double largest_part = 0.25;
 // Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
 constexpr double pilots_budget = 0.1;
+
+range_sweep sweep_of(range_test_options const& given) {
+  return range_sweep({.horizon = given.horizon,
+                      .part = given.budget,
+                      .most_part = given.most_budget,
+                      .least_steps = given.least_steps,
+                      .enough_steps = given.enough_steps,
+                      .most_steps = given.most_steps,
+                      .long_run = given.long_run,
+                      .back_off = given.back_off,
+                      .least_back_off = given.least_back_off});
+}
 
 struct range_tested {
   enum class phase : std::uint8_t { first, sweep, landing, proving, pilot, watching, through };
 
   range_test_options options;
-  std::size_t steps;  // of the sweep; 0: the run is too short for one
-  range_curve curve{steps};
+  range_sweep sweep{sweep_of(options)};
   phase now = phase::first;
   tied_rates rates{};
-  std::vector<double> held{};    // of the first landing: until that is proven nothing but the rates moves
-  std::size_t taken = 0;         // suggestions of the sweep
-  std::size_t not_followed = 0;  // of those the last ones that did not run
-  double spent = 0.0;            // training steps that will be undone
-  double previous = 0.0;         // the value before the pending one: the one a metric speaks of
-  bool ready = false;            // from tell to ask: the suggestion is made, and is not the inner tuner's
+  std::vector<double> held{};  // of the first landing: until that is proven nothing but the rates moves
+  std::size_t taken = 0;       // suggestions of the sweep
+  double spent = 0.0;          // training steps that will be undone
+  double previous = 0.0;       // the value before the pending one: the one a metric speaks of
+  bool ready = false;          // from tell to ask: the suggestion is made, and is not the inner tuner's
 
   bool should_fall = false;  // as the sweep did: it fell, and nothing has been harmed since
   double landing_value = 0.0;
@@ -99,10 +101,8 @@ struct range_tested {
   event extra_events = event::none;
   suggestion out{};
 
-  double value(std::size_t step) const noexcept {
-    double const unit = static_cast<double>(step) / static_cast<double>(steps - 1);
-    return rates.at(unit);
-  }
+  double value(std::size_t step) const noexcept { return rates.at(sweep.position(step)); }
+  range_curve const& swept() const noexcept { return sweep.curve(); }
 
   suggestion const& ask(suggestions& inner) {
     suggestion const& wanted = inner.ask();
@@ -136,17 +136,17 @@ struct range_tested {
       return;
     }
     rates.tie(out.values);
-    if (steps > 0) out.state = training_state::mark_origin;
+    if (sweep.steps() > 0) out.state = training_state::mark_origin;
   }
 
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        if (steps > 0 && seen.restorable && seen.covers != coverage::epoch) return start_sweep();
+        if (sweep.steps() > 0 && seen.restorable && seen.covers != coverage::epoch) return start_sweep();
         now = phase::through;
         if (seen.covers != coverage::epoch)
           extra_events = event::not_located;
-        else if (steps > 0)
+        else if (sweep.steps() > 0)
           extra_state = training_state::drop_origin;
         return pass(seen, inner);
       case phase::sweep:
@@ -173,90 +173,58 @@ struct range_tested {
     rates.set(out.values, value(taken++));
   }
 
-  // Something else sets the value too, as a schedule of the training loop's own: metrics say nothing of the sweep's.
-  bool overridden(observation const& seen) noexcept {
-    constexpr std::size_t by_chance = 2;
-    constexpr double apart = 1.01;
-    double const wanted = rates.value(out.values);
-    double const ran = seen.applied.empty() ? wanted : rates.value(seen.applied);
-    not_followed = ran > apart * wanted || wanted > apart * ran ? not_followed + 1 : 0;
-    return not_followed > by_chance;
-  }
-
   void follow(observation const& seen, suggestions& inner) {
     spent += seen.steps;
-    if (overridden(seen)) return finish(inner);
+    double const wanted = rates.value(out.values);
+    if (sweep.overridden(wanted, seen.applied.empty() ? wanted : rates.value(seen.applied))) return finish(inner);
     out.events = event::none;
     out.state = training_state::keep;
     if (seen.bad())
-      curve.fail();
+      sweep.fail();
     else if (seen.usable())
-      curve.add(taken == 1 ? rates.value(out.values) : previous, seen.metric);
-    if (curve.conclusive() || taken == steps) return finish(inner);
-    previous = rates.value(out.values);
+      sweep.add(taken == 1 ? wanted : previous, seen.metric);
+    if (swept().conclusive() || taken == sweep.steps()) return finish(inner);
+    previous = wanted;
     rates.set(out.values, value(taken++));
   }
 
   void finish(suggestions& inner) {
     undone = spent;
-    bool const followed = not_followed == 0;
-    should_fall = followed && curve.fell();
-    if (should_fall)
-      land_at(where_it_fell(), reason::start, event::range_test_ended, inner);
-    else if (!keep_start(followed, inner))
+    should_fall = sweep.followed() && swept().fell();
+    if (should_fall) {
+      auto const [there, safe] = sweep.where_it_fell(value(1) / value(0));
+      safe_value = safe;
+      land_at(there, reason::start, event::range_test_ended, inner);
+    } else if (!keep_start(inner)) {
       return;
+    }
     out.state = training_state::return_to_origin;
     if (!to_be_proven()) out.state |= training_state::drop_origin;
   }
 
   // Nothing was found: the inner tuner's own value, as it is by now, moved where it does not work if that is known.
   // False if the tuner ends instead.
-  bool keep_start(bool known, suggestions& inner) {
+  bool keep_start(suggestions& inner) {
     others.end();
     if (!skip(inner)) return false;
     out.values = inner.ask().values;
     double const start = rates.value(out.values);
-    double const there = known ? nearest_that_works(start) : start;
+    double const there = sweep.followed() ? sweep.nearest_that_works(start) : start;
     if (there != start) {
       land_at(there, reason::start, event::range_test_ended, inner);
     } else {
       now = phase::through;
       out.why = reason::start;
       out.events = event::range_test_ended;
-      if (known && !curve.diverged()) out.events |= event::not_located;
+      if (sweep.followed() && !swept().diverged()) out.events |= event::not_located;
     }
     return true;
-  }
-
-  double greatest_divisor() const noexcept { return std::max(works_above, options.back_off); }
-
-  // The edge is not known better than the sweep is fine.
-  double least_divisor() const noexcept {
-    return std::clamp(value(1) / value(0), options.least_back_off, options.back_off);
-  }
-
-  double where_it_fell() noexcept {
-    safe_value = std::min(curve.edge() / options.back_off, curve.fallen_by(most_of_the_fall));
-    if (!curve.fell_clearly()) safe_value = std::max(safe_value, curve.edge() / greatest_divisor());
-    return std::min(safe_value * raise(), curve.edge() / least_divisor());
-  }
-
-  double nearest_that_works(double start) const noexcept {
-    double const edge = curve.edge();
-    if (edge == std::numeric_limits<double>::infinity()) return start;
-    return std::clamp(start, edge / greatest_divisor(), edge / options.back_off);
   }
 
   // The inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
     inner.tell({.result = outcome::skipped, .steps = std::exchange(spent, 0.0)});
     return ready = inner.poll() != nullptr;
-  }
-
-  // How much higher a short run begins.
-  double raise() const noexcept {
-    if (options.horizon == 0) return 1.0;
-    return std::max(1.0, std::sqrt(static_cast<double>(options.long_run) / static_cast<double>(options.horizon)));
   }
 
   // A start that is kept is the user's own.
@@ -274,20 +242,20 @@ struct range_tested {
     if (!run.level().known()) return;
     if (can_restart() && harmed()) {
       should_fall = false;
-      return begin_again(landing_value / (curve.fell_clearly() ? much_lower : far_lower), inner);
+      return begin_again(landing_value / (swept().fell_clearly() ? much_lower : far_lower), inner);
     }
     others.follow(run.steps(), fallen(run));
     doubts.follow(run.steps(), fallen(run));
     if (others.length() > 0 && run.steps() >= static_cast<double>(others.length())) return start_pilots(inner);
     if (run.steps() < proof_length()) return;
     if (left && others.regretted(fallen(run), fall_unit())) return return_to_left(inner);
-    if (can_restart() && should_fall && !relapsed && fallen(run) < proven_part * curve.fall())
+    if (can_restart() && should_fall && !relapsed && fallen(run) < proven_part * swept().fall())
       return begin_again(lower(), inner);
     if (doubtful() && inner.poll() != nullptr) return start_doubts(inner);
     extra_state = training_state::drop_trial;
     if (!can_restart() || relapsed) return settle();
     now = phase::watching;
-    later.begin(curve.start_level(), run.late());
+    later.begin(swept().start_level(), run.late());
   }
 
   // One that has proven itself may do so more slowly. Trials of the inner tuner's own say nothing of that. What rises
@@ -311,7 +279,7 @@ struct range_tested {
     of.trained(seen.steps);
     if (seen.usable()) of.measured(seen.metric);
   }
-  double fallen(stretch const& of) const noexcept { return curve.start_level() - of.level().mean(); }
+  double fallen(stretch const& of) const noexcept { return swept().start_level() - of.level().mean(); }
 
   double proof_length() const noexcept {
     std::size_t const all = options.horizon > 0 ? options.horizon : options.long_run;
@@ -325,13 +293,14 @@ struct range_tested {
   bool can_restart() const noexcept { return restarted < options.restarts; }
   bool unsettled() const noexcept { return can_restart() || !doubted; }
   bool doubtful() const noexcept {
-    return !doubted && curve.fall() < hidden_noises * curve.start_noise() &&
-           fallen(run) < little_further * curve.fall();
+    return !doubted && swept().fall() < hidden_noises * swept().start_noise() &&
+           fallen(run) < little_further * swept().fall();
   }
 
   bool harmed() const noexcept {
-    return recent.known() && recent.value() - curve.start_level() >
-                                 (curve.fell() ? harmed_part * curve.fall() : harmed_noises * curve.start_noise());
+    return recent.known() &&
+           recent.value() - swept().start_level() >
+               (swept().fell() ? harmed_part * swept().fall() : harmed_noises * swept().start_noise());
   }
 
   double lower() const noexcept {
@@ -383,7 +352,7 @@ struct range_tested {
 
   void start_pilots(suggestions& inner) {
     // What has not trained yet has nothing to compare with, and is still to be proven.
-    bool const nothing_yet = fallen(run) < proven_part * curve.fall();
+    bool const nothing_yet = fallen(run) < proven_part * swept().fall();
     if (inner.poll() == nullptr || nothing_yet || !room_above(landing_value)) return others.end();
     out.events = event::range_test_began;
     out.state = saved_before_trial(inner.ask());
@@ -414,7 +383,7 @@ struct range_tested {
     others.begin(rates.value(out.values));
   }
 
-  double fall_unit() const noexcept { return std::max(others.compared_fall(), curve.fall()); }
+  double fall_unit() const noexcept { return std::max(others.compared_fall(), swept().fall()); }
   bool room_above(double value) const noexcept { return rates.at(1.0) > clearly * value; }
   bool affordable() const noexcept {
     return undone + static_cast<double>(others.length()) <= pilots_budget * static_cast<double>(options.horizon);
@@ -439,13 +408,13 @@ struct range_tested {
 
   bool clearly_better() const noexcept {
     return clearly_above(run.late(), pilot.late(), has_to_gain_errors) ||
-           fallen(pilot) - others.compared_fall() > has_to_gain_noises * curve.start_noise();
+           fallen(pilot) - others.compared_fall() > has_to_gain_noises * swept().start_noise();
   }
 
   bool too_high() const noexcept {
     double const value = others.compared_value();
-    return value == landing_value && curve.edge() < close_by * value &&
-           others.compared_fall() < little_more * curve.fall();
+    return value == landing_value && swept().edge() < close_by * value &&
+           others.compared_fall() < little_more * swept().fall();
   }
 
   void go_on_with_pilot(suggestions& inner) {
@@ -472,9 +441,9 @@ struct range_tested {
     a.section("range test");
     a.between(now, phase::first, phase::through);
     if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
-    a(rates)(curve)(not_followed)(spent)(previous)(ready);
-    a.below(taken, steps + 1);
-    if (steps == 0 && now != phase::first && now != phase::through)
+    a(rates)(sweep)(spent)(previous)(ready);
+    a.below(taken, sweep.steps() + 1);
+    if (sweep.steps() == 0 && now != phase::first && now != phase::through)
       archive::refuse("is in a sweep that this run is too short for");
     a(should_fall)(landing_value)(safe_value)(run)(pilot)(later)(relapsed);
     a(restarted)(recent)(others)(doubts)(doubted)(undone)(left);
@@ -531,16 +500,7 @@ range_test::range_test(range_test_options options, std::pmr::memory_resource* me
 }
 
 suggestions range_test::operator()(suggestions inner) const {
-  std::size_t steps = options_.most_steps;
-  if (options_.horizon > 0) {
-    auto const part = [&](double of) { return static_cast<std::size_t>(of * static_cast<double>(options_.horizon)); };
-    // Few points make a poor sweep: a short run affords relatively more of them.
-    steps = std::min({steps, std::max(options_.enough_steps, part(options_.budget)), part(options_.most_budget)});
-    bool const too_short =
-        static_cast<double>(options_.least_steps) > largest_part * static_cast<double>(options_.horizon);
-    steps = too_short ? 0 : std::max(steps, options_.least_steps);
-  }
-  return drive(range_tested{options_, steps}, std::move(inner), memory_);
+  return drive(range_tested{options_}, std::move(inner), memory_);
 }
 
 }  // namespace autotunenet
