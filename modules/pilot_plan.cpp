@@ -1,0 +1,62 @@
+#include "pilot_plan.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace autotunenet {
+
+namespace {
+// Upwards step by step, and where that is no good while the sweep diverged close by and the run has made little more
+// than the sweep's fall, once far down.
+constexpr double step_up = 2.0;
+constexpr double step_down = 0.25;
+constexpr double close_by = 2.5;
+constexpr double little_more = 1.25;
+// Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
+constexpr double budget = 0.1;
+}  // namespace
+
+pilot_plan::pilot_plan(std::size_t length, std::size_t doubt_length, std::size_t horizon) noexcept
+    : affordable_(budget * static_cast<double>(horizon)), current_(length), doubts_(doubt_length) {}
+
+void pilot_plan::follow(double steps, double fall) noexcept {
+  current_.follow(steps, fall);
+  doubts_.follow(steps, fall);
+}
+
+void pilot_plan::doubt() noexcept {
+  doubted_ = true;
+  current_ = doubts_;
+}
+
+double pilot_plan::higher() const noexcept { return step_up * compared_value(); }
+double pilot_plan::lower() const noexcept { return step_down * compared_value(); }
+double pilot_plan::far_lower() const noexcept { return 1.0 / landing_proof::far_lower * compared_value(); }
+
+pilot_plan::move pilot_plan::add(bool bad, landing_proof const& proof, range_curve const& swept) noexcept {
+  bool const failed = bad || !proof.pilot_measured();
+  switch (current_.add(failed ? 0.0 : proof.pilot_fall(swept), failed, unit(swept))) {
+    case pilots::verdict::open:
+      return move::wait;
+    case pilots::verdict::better:
+      return doubted_ && !proof.pilot_clearly_better(current_.compared_fall(), swept) ? move::leave : move::take;
+    case pilots::verdict::worse:
+      break;
+  }
+  return !doubted_ && current_.rises() && too_high(proof.value(), swept) ? move::lower : move::leave;
+}
+
+bool pilot_plan::rises() const noexcept {
+  return current_.rises() && undone_ + static_cast<double>(current_.length()) <= affordable_;
+}
+
+double pilot_plan::unit(range_curve const& swept) const noexcept {
+  return std::max(current_.compared_fall(), swept.fall());
+}
+
+bool pilot_plan::too_high(double landed, range_curve const& swept) const noexcept {
+  return compared_value() == landed && swept.edge() < close_by * landed &&
+         current_.compared_fall() < little_more * swept.fall();
+}
+
+}  // namespace autotunenet
