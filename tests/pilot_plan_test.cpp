@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <coroutine>
+#include <cstddef>
+#include <random>
+#include <vector>
+
+#include "support/landings.hpp"
+#include "support/noisy_quadratic.hpp"
+
+import autotunenet;
+import autotunenet.testing;
+import support.trainee;
+
+using namespace autotunenet;
+using namespace support;
+
+namespace {
+
+struct learner {
+  double learned = 0.0;
+  int high = 0;  // steps at high rates
+};
+
+struct short_run {
+  std::vector<suggestion> all;
+  std::vector<double> landed;
+  double lost = 0.0;
+  bool kept_copies = false;
+};
+template <class Metric>
+short_run run_short(Metric metric, std::size_t horizon, course* log = nullptr) {
+  short_run result;
+  trainee<learner> training{};
+  auto tuner = following(rate_space().at({{"lr", 1e-3}}), log) | range_test({.horizon = horizon});
+  for (std::size_t step = 0; step < horizon; ++step) {
+    suggestion const& s = tuner.ask();
+    result.all.push_back(s);
+    training.carry_out(s.state);
+    if (has(s.events, event::range_test_ended | event::backed_off)) result.landed.push_back(s.values["lr"]);
+    training.progress += 1.0;
+    double const noise = 0.01 * static_cast<double>((step * 7919) % 11) / 11.0;
+    tuner.tell({.metric = metric(training.now, s.values["lr"]) + noise, .restorable = true});
+  }
+  result.lost = static_cast<double>(horizon) - training.progress;
+  result.kept_copies = training.trial || training.origin;
+  return result;
+}
+
+/// What has been learned grows with the rate up to a value that serves best.
+auto learning(double best) {
+  return [best](learner& now, double rate) {
+    now.learned += std::min(rate / best, best / rate);
+    return 2.0 - std::tanh(now.learned);
+  };
+}
+/// The same, but rates above `high` undo all of it after so many steps.
+auto forgetting(double high, int after) {
+  return [high, after, learn = learning(1.0)](learner& now, double rate) {
+    if (rate > high && now.high++ >= after) now.learned = -1.0;
+    return learn(now, rate);
+  };
+}
+
+/// A network that soon knows how frequent the classes are, which is little more than noise, and then is slow to begin
+/// to learn. Rates too high leave it at the former for ever.
+struct slow_to_begin {
+  double tolerated;
+  std::mt19937_64 engine{};
+  std::normal_distribution<double> noise{0.0, 0.1};
+  double frequencies = 0.0, learned = 0.0;
+  bool dead = false;
+
+  double step(double rate) {
+    double const loss = rate > 10.0 ? 50.0 : 2.0 + 0.2 * std::exp(-frequencies) - 1.9 * learned + noise(engine);
+    frequencies += 100.0 * rate;
+    dead = dead || rate > tolerated;
+    learned = dead ? 0.0 : learned + std::min(rate, 5e-3) * (0.02 + learned) * (1.0 - learned) * 20.0;
+    return loss;
+  }
+  bool unharmed() const { return !dead; }
+};
+
+}  // namespace
+
+TEST_CASE("a short run goes on with a pilot of a higher value where that does as well, and knows what it cost") {
+  course log;
+  short_run const result = run_short(learning(1.0), 1000, &log);
+  REQUIRE(result.landed.size() == 2);
+  CHECK(result.landed[1] >= 2.0 * result.landed[0]);
+  CHECK_FALSE(result.kept_copies);
+  CHECK(result.lost <= 0.11 * 1000.0 + 35.0);
+  double all = 0.0;
+  for (double const steps : log.steps) all += steps;
+  CHECK(all == 1000.0);
+}
+
+TEST_CASE("a pilot that does worse is undone, and training goes on where it was") {
+  double const found = run_short(learning(1.0), 1000).landed.front();
+  short_run const result = run_short(forgetting(1.5 * found, 20), 1000);
+  REQUIRE(result.landed.size() == 2);
+  CHECK(std::ranges::any_of(result.all, [](suggestion const& s) {
+    return s.why == reason::hold && has(s.state, training_state::return_to_trial);
+  }));
+  CHECK(result.landed[0] == found);
+  CHECK(result.landed[1] == found);
+  CHECK(result.lost < 100.0);
+  CHECK_FALSE(result.kept_copies);
+}
+
+TEST_CASE("what a pilot promised has to hold, else the run goes back to where it was before") {
+  double const found = run_short(learning(1.0), 1000).landed.front();
+  short_run const result = run_short(forgetting(1.5 * found, 40), 1000);
+  REQUIRE(result.landed.size() == 3);
+  CHECK(result.landed[0] == found);
+  CHECK(result.landed[1] > 1.5 * found);
+  CHECK(result.landed[2] == found);
+  CHECK_FALSE(result.kept_copies);
+}
+
+TEST_CASE("a run that has landed next to its upper bound has no pilot above it") {
+  noisy_quadratic training(2);
+  search_space const low{real{"lr", 1e-6, 0.05, scale::log}};
+  auto tuner = following(low.center()) | range_test({.horizon = 1000});
+  trained const result = run(tuner, training, 1000);
+  CHECK(result.landed > 0.04);
+  CHECK(result.extra <= 61);
+}
+
+TEST_CASE("runs that can afford branches, and runs too short to tell values apart, have no pilots") {
+  for (std::size_t const horizon : {250U, 2500U}) {
+    short_run const result = run_short(learning(1.0), horizon);
+    CHECK(result.landed.size() == 1);
+  }
+}
+
+TEST_CASE("pilots do not need restarts") {
+  auto const trials = [](std::size_t restarts) {
+    auto tuner = following(rate_space().at({{"lr", 1e-5}})) | range_test({.horizon = 1000, .restarts = restarts});
+    noisy_quadratic training(1);
+    trained const result = run(tuner, training, 600);
+    return std::ranges::count(result.all, reason::range_test, &suggestion::why);
+  };
+  CHECK(trials(0) == trials(2));
+}
+
+TEST_CASE("what keeps a network from training, which only the metric's noise shows, is found out") {
+  for (std::size_t const horizon : {0U, 1500U, 4000U}) {
+    trainee<slow_to_begin> training{{.tolerated = 0.03}};
+    std::vector<double> const found = landings_of(training, 0.1, horizon, horizon > 0 ? horizon : 4000);
+    INFO("horizon " << horizon << " landed " << found.front() << " then " << found.back() << " of " << found.size());
+    CHECK(found.front() > 0.03);
+    CHECK(found.back() < 0.03);
+    CHECK(training.now.learned > 0.9);
+  }
+}
