@@ -25,40 +25,76 @@ range_curve::range_curve(std::size_t steps)
       best_(infinity) {
   values_.reserve(steps);
   smoothed_.reserve(steps);
+  first_.reserve(settle_);
 }
 
 void range_curve::add(double value, double metric) {
   if (double const apart = std::abs(metric - last_); apart > 0.0) grain_ = std::min(grain_, apart);
   last_ = metric;
-  average_.add(metric);
+  // One that is far out would be in the average for long.
+  average_.add(start_.count() > 0.0 && !over_before_ ? std::min(metric, over_from()) : metric);
   double const smoothed = average_.mean();
   values_.push_back(value);
   smoothed_.push_back(smoothed);
+  if (values_.size() <= settle_) {
+    first_.push_back(metric);
+    if (values_.size() == settle_) settle();
+    return;
+  }
 
   double const jitter = std::max(start_.most_jitter(), grain());
-  bool const still_level = start_.mean() - smoothed < 1.5 * jitter && std::abs(metric - start_.mean()) < 4.0 * jitter;
-  bool const settling = values_.size() <= settle_;
-  if (settling || still_level) start_.add(metric);
-  if (settling) return;
+  if (start_.mean() - smoothed < 1.5 * jitter && std::abs(metric - start_.mean()) < 4.0 * jitter) start_.add(metric);
   if (smoothed < best_) {
     best_ = smoothed;
     best_value_ = value;
   }
   // By more than chance: a network that diverged and trains no more may be at what chance gives, a little lower.
   if (diverged() && smoothed < best_before_ - start_noise()) edge_ = infinity;
-  // Once may be an outlier, unless it is far out.
   bool const now = over(metric) || smoothed > best_ + tolerance();
   bool const far = metric > best_ + (flat() ? 40.0 * start_noise() : 4.0 * tolerance());
-  if (!diverged() && (far || (now && over_before_))) {
-    edge_ = before_the_last();
-    best_before_ = best_;
+  if (now && over_before_) {
+    diverge_at(far_before_ ? suspected_ : before_the_last());
+    certain_ = certain_ || far || far_before_;
   }
-  certain_ = certain_ || far;
+  if (far) suspected_ = before_the_last();
   over_before_ = now;
+  far_before_ = far;
 }
 
-void range_curve::fail() noexcept {
-  if (!diverged()) edge_ = before_the_last();
+// A few metrics may hold one that is far out, of which level and noise would be made: none counts as further from their
+// median than ten deviations, as the median of all distances has them (Hampel 1974, "The influence curve and its role
+// in robust estimation"). Metrics that mostly are equal have no such measure.
+void range_curve::settle() {
+  constexpr double deviation_of_normal = 1.4826, far_out = 10.0;
+  auto const middle_of = [](std::vector<double> of) {
+    auto const middle = of.begin() + static_cast<std::ptrdiff_t>(of.size() / 2);
+    std::ranges::nth_element(of, middle);
+    return *middle;
+  };
+  double const middle = middle_of(first_);
+  std::vector<double> apart;
+  for (double const metric : first_) apart.push_back(std::abs(metric - middle));
+  double most = far_out * deviation_of_normal * middle_of(apart);
+  if (most == 0.0) most = infinity;
+  for (double const metric : first_) start_.add(std::clamp(metric, middle - most, middle + most));
+  first_.clear();
+}
+
+void range_curve::diverge_at(double edge) noexcept {
+  if (diverged()) return;
+  edge_ = edge;
+  best_before_ = best_;
+}
+
+void range_curve::fail() {
+  if (!first_.empty()) settle();
+  diverge_at(far_before_ ? suspected_ : before_the_last());
+  certain_ = true;
+}
+
+void range_curve::end() noexcept {
+  if (!far_before_) return;
+  diverge_at(suspected_);
   certain_ = true;
 }
 
@@ -66,8 +102,10 @@ bool range_curve::conclusive() const noexcept {
   return certain_ || (diverged() && !values_.empty() && values_.back() > goes_on * edge_);
 }
 
-bool range_curve::over(double metric) const noexcept {
-  return flat() ? metric > start_.mean() + 12.0 * start_noise() : metric > best_ + 4.0 * tolerance();
+bool range_curve::over(double metric) const noexcept { return metric > over_from(); }
+
+double range_curve::over_from() const noexcept {
+  return flat() ? start_.mean() + 12.0 * start_noise() : best_ + 4.0 * tolerance();
 }
 
 double range_curve::tolerance() const noexcept {

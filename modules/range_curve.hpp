@@ -16,10 +16,15 @@ class range_curve {
   /// @param steps how many metrics the sweep has at most
   explicit range_curve(std::size_t steps);
 
-  /// The metric that was seen after training at `value`; values rise, metrics are finite.
+  /// The metric that was seen after training at `value`; values rise, metrics are finite. A single one that is far out
+  /// decides nothing.
   void add(double value, double metric);
-  /// Training failed outright.
-  void fail() noexcept;
+  /// Whether the last metric was worse than chance allows: a failure that follows was announced.
+  bool warned() const noexcept { return over_before_ || diverged(); }
+  /// Training failed outright at the next value.
+  void fail();
+  /// No more metrics come.
+  void end() noexcept;
   /// Whether the metric has lost a good part of what it had gained, or has left the level at the start far behind, and
   /// has not been better since.
   bool diverged() const noexcept { return certain_ || edge_ < std::numeric_limits<double>::infinity(); }
@@ -43,10 +48,11 @@ class range_curve {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(values_)(smoothed_)(average_)(start_)(last_)(grain_)(best_)(best_value_);
-    a(over_before_)(edge_)(best_before_)(certain_);
+    a(values_)(smoothed_)(average_)(first_)(start_)(last_)(grain_)(best_)(best_value_);
+    a(over_before_)(far_before_)(suspected_)(edge_)(best_before_)(certain_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
-    if (smoothed_.size() != values_.size() || (found && values_.empty())) a.refuse("holds half a curve");
+    bool const settling = first_.size() == values_.size() || start_.count() > 0.0;
+    if (smoothed_.size() != values_.size() || (found && values_.empty()) || !settling) a.refuse("holds half a curve");
   }
 
  private:
@@ -75,9 +81,12 @@ class range_curve {
   // Standard errors that a fall has to have; fewer where divergence after it shows that values of this size matter.
   static constexpr double clear = 4.0, clear_before_divergence = 2.5;
 
+  void settle();
+  void diverge_at(double edge) noexcept;
   double fall_in_errors() const noexcept;
   bool over(double metric) const noexcept;
   double gained() const noexcept { return start_.mean() - best_; }
+  double over_from() const noexcept;
   bool flat() const noexcept { return gained() <= 1.5 * start_noise(); }
   /// What the metric can tell apart: the accuracy of a few hundred examples moves by steps, and by none for long.
   double grain() const noexcept { return grain_ < std::numeric_limits<double>::infinity() ? grain_ : 0.0; }
@@ -88,15 +97,18 @@ class range_curve {
   std::vector<double> values_;
   std::vector<double> smoothed_;
   recent_level average_;
+  std::vector<double> first_;  // metrics, until the level at the start is made of them
   level start_;
   double last_ = std::numeric_limits<double>::quiet_NaN();
   double grain_ = std::numeric_limits<double>::infinity();  // the smallest difference of neighbours that differ
   double best_;
   double best_value_ = 0.0;
   bool over_before_ = false;
+  bool far_before_ = false;
+  double suspected_ = 0.0;  // the edge, if the next metric is over as well
   double edge_ = std::numeric_limits<double>::infinity();
   double best_before_ = 0.0;  // where it diverged
-  bool certain_ = false;      // that it diverged: training failed, or was far out
+  bool certain_ = false;      // that it diverged: training failed, or was far out more than once
 };
 
 }  // namespace autotunenet

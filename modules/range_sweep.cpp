@@ -34,6 +34,21 @@ bool range_sweep::overridden(double wanted, double ran) noexcept {
   return not_followed_ > by_chance;
 }
 
+bool range_sweep::fail(double value) {
+  constexpr double about_the_same = 10.0;
+  bool const again = value < about_the_same * failed_at_ && failed_at_ < about_the_same * value;
+  if (curve_.warned() || again) {
+    curve_.fail();
+    return false;
+  }
+  random_ = repeated_ == most_repeats;
+  if (random_) return false;
+  ++repeated_;
+  failed_at_ = value;
+  curve_ = range_curve(steps_);
+  return true;
+}
+
 range_sweep::landing range_sweep::where_it_fell(double ratio) const noexcept {
   double safe = std::min(curve_.edge() / options_.back_off, curve_.fallen_by(most_of_the_fall));
   if (!curve_.fell_clearly()) safe = std::max(safe, curve_.edge() / greatest_divisor());

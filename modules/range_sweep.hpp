@@ -36,10 +36,15 @@ class range_sweep {
   bool overridden(double wanted, double ran) noexcept;
   /// Whether the last value ran.
   bool followed() const noexcept { return not_followed_ == 0; }
+  /// Whether metrics speak of the values: those ran, and failures did not come at random.
+  bool speaks() const noexcept { return followed() && !random_; }
 
   /// As of `range_curve`.
   void add(double value, double metric) { curve_.add(value, metric); }
-  void fail() noexcept { curve_.fail(); }
+  void end() noexcept { curve_.end(); }
+  /// Training failed outright at a value. True where the sweep begins anew: a failure that nothing announced, as a
+  /// batch that cannot be read, has to come again at about the same value.
+  bool fail(double value);
   range_curve const& curve() const noexcept { return curve_; }
 
   /// Where the metric fell. @param ratio of neighbouring values. @pre curve().fell()
@@ -49,10 +54,13 @@ class range_sweep {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(curve_)(not_followed_);
+    a(curve_)(not_followed_)(failed_at_)(random_);
+    a.below(repeated_, most_repeats + 1);
   }
 
  private:
+  static constexpr std::size_t most_repeats = 2;
+
   static std::size_t steps_for(options const& given) noexcept;
   double greatest_divisor() const noexcept;
   double least_divisor(double ratio) const noexcept;
@@ -62,6 +70,9 @@ class range_sweep {
   std::size_t steps_;
   range_curve curve_;
   std::size_t not_followed_ = 0;  // values in a row, the last ones, that did not run
+  double failed_at_ = 0.0;        // in the sweep before; 0: nowhere
+  std::size_t repeated_ = 0;
+  bool random_ = false;  // failures came at values far apart
 };
 
 }  // namespace autotunenet

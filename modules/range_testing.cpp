@@ -92,18 +92,22 @@ void range_testing::follow_sweep(observation const& seen, suggestions& inner) {
   if (sweep.overridden(wanted, seen.applied.empty() ? wanted : rates.value(seen.applied))) return finish_sweep(inner);
   out.events = event::none;
   out.state = training_state::keep;
-  if (seen.bad())
-    sweep.fail();
-  else if (seen.usable())
-    sweep.add(taken == 1 ? wanted : previous, seen.metric);
-  if (swept().conclusive() || taken == sweep.steps()) return finish_sweep(inner);
+  if (seen.bad()) {
+    if (!sweep.fail(wanted)) return finish_sweep(inner);
+    taken = 0;
+    out.state = training_state::return_to_origin;
+  } else {
+    if (seen.usable()) sweep.add(taken == 1 ? wanted : previous, seen.metric);
+    if (swept().conclusive() || taken == sweep.steps()) return finish_sweep(inner);
+  }
   previous = wanted;
   rates.set(out.values, value(taken++));
 }
 
 void range_testing::finish_sweep(suggestions& inner) {
+  sweep.end();
   plan.add_undone(spent);
-  if (sweep.followed() && swept().fell()) {
+  if (sweep.speaks() && swept().fell()) {
     auto const [there, safe] = sweep.where_it_fell(value(1) / value(0));
     proof.expect_fall(safe);
     land_at(there, reason::start, event::range_test_ended, inner);
@@ -123,14 +127,14 @@ bool range_testing::keep_start(suggestions& inner) {
   if (!ready) return false;
   out.values = inner.ask().values;
   double const start = rates.value(out.values);
-  double const there = sweep.followed() ? sweep.nearest_that_works(start) : start;
+  double const there = sweep.speaks() ? sweep.nearest_that_works(start) : start;
   if (there != start) {
     land_at(there, reason::start, event::range_test_ended, inner);
   } else {
     now = phase::through;
     out.why = reason::start;
     out.events = event::range_test_ended;
-    if (sweep.followed() && !swept().diverged()) out.events |= event::not_located;
+    if (sweep.followed() && !(sweep.speaks() && swept().diverged())) out.events |= event::not_located;
   }
   return true;
 }

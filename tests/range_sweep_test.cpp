@@ -17,6 +17,7 @@
 
 import autotunenet;
 import autotunenet.testing;
+import support.trainee;
 
 using namespace autotunenet;
 using namespace support;
@@ -195,6 +196,51 @@ TEST_CASE("a metric that rises at first and is better than ever at higher values
     CHECK(landed > 0.1);
     CHECK(landed < 3.0);
   }
+}
+
+TEST_CASE("one failure, or one metric that is far out, does not decide where a sweep lands") {
+  auto const landing = [](std::size_t horizon, std::size_t at, double factor) {
+    trainee<noisy_quadratic> training{noisy_quadratic(3)};
+    auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = horizon, .pilot = 0.0});
+    for (std::size_t step = 0; step < 300; ++step) {
+      suggestion const& s = tuner.ask();
+      training.carry_out(s.state);
+      double const rate = s.values["lr"];
+      if (has(s.events, event::range_test_ended)) return rate;
+      double const metric = training.now.step(rate);
+      tuner.tell({.metric = step == at ? factor * metric : metric, .restorable = true});
+    }
+    return 0.0;
+  };
+  for (std::size_t const horizon : {300, 1000, 4000}) {
+    double const undisturbed = landing(horizon, 0, 1.0);
+    for (std::size_t const at : {1, 2, 5, 10, 20, 30, 60}) {
+      for (double const factor : {std::numeric_limits<double>::quiet_NaN(), 10.0, 1000.0}) {
+        double const landed = landing(horizon, at, factor);
+        INFO("horizon " << horizon << ", " << factor << " times the metric at step " << at << ": landed " << landed);
+        CHECK(landed > 0.2 * undisturbed);
+        CHECK(landed < 5.0 * undisturbed);
+      }
+    }
+  }
+}
+
+TEST_CASE("where failures come at random nothing is known of the values: the start is kept, and that is told") {
+  noisy_quadratic training(3);
+  trainee<noisy_quadratic> one{training};
+  auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
+  event told = event::none;
+  for (int step = 0; step < 200; ++step) {
+    suggestion const& s = tuner.ask();
+    told |= s.events;
+    one.carry_out(s.state);
+    double const metric = one.now.step(s.values["lr"]);
+    bool const fails = step == 4 || step == 40 || step == 44;
+    tuner.tell({.metric = metric, .result = fails ? outcome::failed : outcome::measured, .restorable = true});
+  }
+  CHECK(has(told, event::range_test_ended));
+  CHECK(has(told, event::not_located));
+  CHECK(tuner.ask().values["lr"] == 1e-3);
 }
 
 TEST_CASE("where training fails without a warning, that is where it diverges") {
