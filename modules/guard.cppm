@@ -32,7 +32,8 @@ struct guard_options {
   /// a regression; failures act all the same. At least 0.
   double max_regression = 0.2;
   /// Standard errors of the smoothed metric by which it may be worse by chance, of single metrics or of averages that
-  /// follow each other, whichever are larger. The best of many averages is too good by luck alone; that is allowed for
+  /// follow each other, whichever are larger, but at most half as large again as when it was best: training that comes
+  /// apart gets rough as well. The best of many averages is too good by luck alone; that is allowed for
   /// on top. Finite, at least 0; 0 leaves noise out of account.
   double noise_margin = 4.0;
   /// Metrics averaged for the regression test, 1 to 4096. Not set: 5, or 1. From 3 on, each metric first gives way to
@@ -69,8 +70,9 @@ struct guard_options {
 /// - What ran last (`observation::applied`) is what every bound is reckoned from. A suggestion that is a `reason::hold`
 ///   keeps what ran, inside the bounds. What can be reached is passed inwards as `observation::within`.
 /// - A failed stretch acts at once; a regression once it lasted for `patience` observations. The first remedy is a
-///   rollback; if training suffers again before a new configuration became good, or if none ever did, the guard backs
-///   off, each time further. The last straw is told to the inner tuner as `outcome::failed`.
+///   rollback; if training suffers again before it has come as far as it had, or if no configuration ever became good,
+///   the guard backs off, each time further, and training state goes back all the same. The last straw is told to the
+///   inner tuner as `outcome::failed`.
 /// - A configuration becomes good when it ran with a healthy metric and `patience` healthy observations followed.
 ///   Where the trainer can restore its state, the state is marked when the configuration ran, and the two are kept and
 ///   returned to together. Its state before the first step serves until then.

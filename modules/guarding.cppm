@@ -273,12 +273,13 @@ void guarding::judge(observation const& seen, observation& inward) {
   auto const [events, state] = good.observe(now, ran, out.values.space(), restorable);
   news |= events;
   wishes |= state;
-  if (has(events, event::became_good)) care.remedies = 0;
+  if (good.proven && now == verdict::healthy) care.recovered(test.level());
 
   bool const was_cooling = care.cooling();
   if (care.cool()) news |= event::cooldown_ended;
   if (care.metric_moved(now)) {
     test.rebase();
+    care.forget_reached();
     news |= event::rebased;
     if (direction.suspicious(test.level(), test.level_error())) news |= event::only_worse;
   } else if (!was_cooling && care.exhausted(now)) {
@@ -297,8 +298,10 @@ verdict guarding::settle_in(verdict now) {
   return verdict::unknown;
 }
 
+// A rollback that training does not come further from leads to the same trouble again: then values are lowered, and
+// weights go back all the same.
 void guarding::choose_remedy(bool restorable) {
-  bool const roll_back = good.known() && good.proven;
+  bool const roll_back = good.known() && good.proven && care.remedies == 0;
   if (roll_back) {
     target = good.values;
   } else {
@@ -309,7 +312,7 @@ void guarding::choose_remedy(bool restorable) {
   news |= roll_back ? event::rolled_back : event::backed_off;
   if (care.cooldown > 0) news |= event::cooldown_began;
   if (options.rollback == rollback_scope::full && good.can_return()) wishes |= training_state::return_to_good;
-  care.begin(restorable && good.can_return());
+  care.begin(test.best(), restorable && good.can_return());
   good.doubt();
   test.interrupt();
 }

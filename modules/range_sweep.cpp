@@ -63,9 +63,9 @@ double range_sweep::nearest_that_works(double start) const noexcept {
 
 double range_sweep::greatest_divisor() const noexcept { return std::max(works_above, options_.back_off); }
 
-// The edge is not known better than the sweep is fine.
+// The edge is not known better than the sweep is fine: a value that breaks training shows it a few values later.
 double range_sweep::least_divisor(double ratio) const noexcept {
-  return std::clamp(ratio, options_.least_back_off, options_.back_off);
+  return std::clamp(ratio * ratio, options_.least_back_off, options_.back_off);
 }
 
 // How much higher a short run begins.

@@ -17,20 +17,29 @@ struct recovery {
 
   std::size_t cooldown_left = 0;
   std::size_t regressions = 0;  ///< in a row
-  std::size_t remedies = 0;     ///< in a row, since a configuration last became good
+  std::size_t remedies = 0;     ///< in a row: since training last was as good as before the first of them
+  double reached = unknown;     ///< how good that was
   bool doubtful = false;        ///< the metric itself may have moved
 
-  void fields(archive& a) { a.between(cooldown_left, std::size_t{0}, cooldown)(regressions)(remedies)(doubtful); }
+  void fields(archive& a) {
+    a.between(cooldown_left, std::size_t{0}, cooldown)(regressions)(remedies)(reached)(doubtful);
+  }
 
   inline bool cooling() const noexcept { return cooldown_left > 0; }
 
-  /// A rollback or back-off is under way.
-  inline void begin(bool restored) noexcept {
+  /// A rollback or back-off is under way. @param best of the metric, lately
+  inline void begin(double best, bool restored) noexcept {
     cooldown_left = cooldown;
     regressions = 0;
-    ++remedies;
+    if (remedies++ == 0) reached = best;
     doubtful = restored || remedies >= 2;
   }
+  /// Training goes on well at this level.
+  inline void recovered(double level) noexcept {
+    if (level <= reached) remedies = 0;
+  }
+  /// How good training was tells nothing any more.
+  inline void forget_reached() noexcept { reached = unknown; }
   /// How many back-offs the next one is worth: where three remedies in a row have not helped, the place to go to is far
   /// away, and each goes twice as far as the one before.
   inline std::size_t stride() const noexcept {
@@ -58,7 +67,11 @@ struct recovery {
     cooldown_left = 0;
     regressions = 0;
     doubtful = false;
+    forget_reached();
   }
+
+ private:
+  static constexpr double unknown = std::numeric_limits<double>::infinity();
 };
 
 /// Suspects a metric whose direction was given the wrong way round: it leaves its first level for the worse, has never

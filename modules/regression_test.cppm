@@ -109,7 +109,9 @@ class regression_test {
     if (++since_mean_ == limits_.window) since_mean_ = 0;
     if (!begun_) start_ = mean_.mean();
     begun_ = true;
+    double const best_before = best();
     best_.push(mean_.mean());
+    if (best_.value() != best_before) follow_best();
     reckon_margin();
     double const lost = mean_.mean() - best_.value();
     return lost > 0.0 && lost > allowance(told_noise) ? verdict::regressed : verdict::healthy;
@@ -121,6 +123,8 @@ class regression_test {
   inline double level_error() const noexcept {
     return noise_.standard_deviation() / std::sqrt(static_cast<double>(limits_.window));
   }
+  /// The recent best of the smoothed metric; infinity where there is none yet.
+  inline double best() const noexcept { return best_.count() > 0.0 ? best_.value() : unknown; }
   /// Whether there is a smoothed metric, at most as large as `limit`.
   inline bool reached(double limit) const noexcept { return mean_.full() && mean_.mean() <= limit; }
 
@@ -136,7 +140,9 @@ class regression_test {
   /// The recent best is the present level.
   void forget_best() noexcept {
     best_.clear();
-    if (mean_.full()) best_.push(mean_.mean());
+    if (!mean_.full()) return;
+    best_.push(mean_.mean());
+    follow_best();
   }
   /// Nothing was gained yet, and the recent best is the present level. @pre the last verdict was not `unknown`
   void rebase() noexcept {
@@ -148,13 +154,14 @@ class regression_test {
     best_.clear();
     noise_ = noise_of_changes_ = {};
     scatter_ = 0.0;
+    noise_at_best_ = unknown;
     begun_ = false;
   }
 
   void fields(archive& a) {
     a.section("regression test");
     a(noise_)(noise_of_changes_)(mean_)(best_)(margin_)(margin_count_)(start_)(begun_)(last_)(before_last_)(raw_count_);
-    a.below(since_mean_, limits_.window)(last_mean_)(scatter_);
+    a.below(since_mean_, limits_.window)(last_mean_)(scatter_)(noise_at_best_);
   }
 
  private:
@@ -188,11 +195,16 @@ class regression_test {
     return limits_.max_regression * gain + chance(told_noise) + rounding;
   }
 
+  void follow_best() noexcept { noise_at_best_ = noise_.settled() ? noise() : unknown; }
+
+  // Metrics that depend on those before them, as where batches come in an order, scatter more in averages.
+  inline double noise() const noexcept { return std::max(noise_.standard_deviation(), scatter_); }
+
+  // Training that comes apart gets rough as well: that is no excuse for being worse.
   inline double chance(double told_noise) const noexcept {
-    double sigma = noise_.standard_deviation();
+    constexpr double rougher = 1.5;
+    double sigma = std::min(noise(), rougher * noise_at_best_);
     if (told_noise > sigma && std::isfinite(told_noise)) sigma = told_noise;
-    // Metrics that depend on those before them, as where batches come in an order, scatter more in averages.
-    sigma = std::max(sigma, scatter_);
     return margin_ > 0.0 ? margin_ * sigma : 0.0;
   }
 
@@ -206,6 +218,7 @@ class regression_test {
     margin_ = (limits_.noise_margin + luck) / std::sqrt(static_cast<double>(limits_.window));
   }
 
+  static constexpr double unknown = std::numeric_limits<double>::infinity();
   static constexpr double root_three = 1.7320508075688772;
 
   regression_limits limits_;
@@ -213,7 +226,8 @@ class regression_test {
   noise_estimate noise_of_changes_;  // from one mean to the next that has no metric in common with it
   std::size_t since_mean_ = 0;
   std::optional<double> last_mean_{};
-  double scatter_ = 0.0;  // of averages, in deviations of one metric
+  double scatter_ = 0.0;            // of averages, in deviations of one metric
+  double noise_at_best_ = unknown;  // when the recent best was reached
   moving_average mean_;
   recent_minimum best_;
   double margin_ = 0.0;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
@@ -5,6 +6,7 @@
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <random>
 #include <vector>
 
@@ -231,6 +233,24 @@ TEST_CASE("a clear loss in noise is a regression") {
   }
 }
 
+TEST_CASE("training that gets rough as it comes apart is a regression all the same") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    random_stream random(seed);
+    auto tuner = climbing() | guard();
+    for (int i = 0; i < 60; ++i) {
+      tuner.ask();
+      tuner.tell(2.3 - 0.02 * i + 0.1 * random.gauss());
+    }
+    int late = 0;
+    for (; late < 100 && tuner.ask().why != reason::rollback; ++late) {
+      double const spike = late % 3 == 0 ? 3.0 * random.uniform() : 0.0;
+      tuner.tell(std::min(1.1 + 0.06 * late, 2.3) + spike + 0.1 * random.gauss());
+    }
+    INFO("seed " << seed << " after " << late);
+    CHECK(late <= 40);
+  }
+}
+
 TEST_CASE("a single outlier is no regression, and makes the guard neither deaf nor harder to please") {
   for (double const outlier : {1e6, -1e6}) {
     random_stream random(2);
@@ -392,6 +412,20 @@ TEST_CASE("once something new became good, the guard rolls back again") {
   auto const made = run(tuner, {10.0, 9.0, 8.0, 7.0, quiet_nan, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, quiet_nan});
   CHECK(made[5].why == reason::rollback);
   CHECK(made[12].why == reason::rollback);
+}
+
+TEST_CASE("trouble that comes again before training has come further is met with lower values, else with a rollback") {
+  auto const second_remedy = [](double reached) {
+    auto tuner = climbing() | guard(strict());
+    auto made = run(tuner, std::vector{10.0, 9.0, 8.0, 7.0, quiet_nan} + times(8, reached) + std::vector{quiet_nan});
+    REQUIRE(made[5].why == reason::rollback);
+    REQUIRE(count(made, event::became_good) >= 2);
+    return made.back();
+  };
+  suggestion const again = second_remedy(7.1);
+  CHECK(again.why == reason::back_off);
+  CHECK(again.values["lr"] == 0.5 * start()["lr"]);
+  CHECK(second_remedy(7.0).why == reason::rollback);
 }
 
 TEST_CASE("back-off finds a parameter in a group by its own name, and others by option") {

@@ -280,7 +280,7 @@ TEST_CASE("every return of a run finds the state that was saved for it, and undo
 TEST_CASE("a run that learns by heart ends where validation was best, whatever trials came between") {
   std::size_t const horizon = GENERATE(0U, 2000U, 4000U);
   std::size_t const run = horizon > 0 ? horizon : 3000;
-  std::size_t const between = GENERATE(1U, 7U, 50U);
+  std::size_t const between = GENERATE(1U, 7U, 30U);
   int ended_well = 0;
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     support::trainee<learns_by_heart> training{{.network = support::noisy_quadratic(seed, 0.1)}};

@@ -1,3 +1,5 @@
+#include "../modules/range_sweep.hpp"
+
 #include <algorithm>
 #include <array>
 #include <catch2/catch_message.hpp>
@@ -145,6 +147,28 @@ TEST_CASE("a short run affords a coarse sweep, and trains well from any start al
 }
 
 TEST_CASE("a very short run affords the shortest sweep") { check_short_runs(120, 0.4); }
+
+TEST_CASE("the coarser the sweep, the further from where it diverges a short run begins") {
+  range_sweep sweep({.horizon = 300,
+                     .part = 0.03,
+                     .most_part = 0.2,
+                     .least_steps = 28,
+                     .enough_steps = 60,
+                     .most_steps = 100,
+                     .long_run = 30000,
+                     .back_off = 2.75,
+                     .least_back_off = 1.6});
+  for (std::size_t step = 0; step < sweep.steps() && !sweep.curve().conclusive(); ++step) {
+    double const value = std::pow(10.0, 8.0 * sweep.position(step) - 6.0);
+    double const fallen = 0.1 * std::max(std::log10(value) + 3.0, 0.0);
+    sweep.add(value, value > 1.0 ? 1e3 : 1.0 - fallen + 1e-3 * static_cast<double>(step % 3));
+  }
+  REQUIRE(sweep.curve().fell_clearly());
+  double const edge = sweep.curve().edge();
+  CHECK(sweep.where_it_fell(1.2).value == edge / 1.6);
+  CHECK(sweep.where_it_fell(1.4).value == edge / (1.4 * 1.4));
+  CHECK(sweep.where_it_fell(1.9).value == edge / 2.75);
+}
 
 TEST_CASE("a sweep that gets rough long before it diverges lands where it was smooth still") {
   // As of a small convolutional network: a steep fall up to 0.005, then ups and downs that are a little lower at times.
