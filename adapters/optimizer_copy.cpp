@@ -232,12 +232,15 @@ void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
     all.insert(all.end(), group.params().begin(), group.params().end());
     if (a.reading()) options_.push_back(group.options().clone());
   }
-  std::uint64_t groups = options_.size(), members = all.size();
+  std::size_t const groups_here = optimizer.param_groups().size();
+  std::uint64_t groups = groups_here, members = all.size(), saved_groups = options_.size();
   a(groups)(members);
-  if (a.reading() && (groups != options_.size() || members != all.size())) {
+  if (a.reading() && (groups != groups_here || members != all.size())) {
     archive::refuse(std::format("has an optimizer with {} parameters in {} groups; here it has {} in {}", members,
-                                groups, all.size(), options_.size()));
+                                groups, all.size(), groups_here));
   }
+  a.below(saved_groups, groups_here + 1);
+  options_.resize(saved_groups);
   if (how_) {
     for (auto& one : options_) how_->exchange_options(a, *one);
   }

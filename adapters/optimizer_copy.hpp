@@ -29,7 +29,8 @@ class optimizer_copy {
   void restore(torch::optim::Optimizer& optimizer) const;
   std::size_t bytes() const;
   /// For checkpoints: the copy in an `archive`, by the places of parameters and groups in an optimizer of the same
-  /// make. Reading throws `checkpoint_error`, and leaves the copy in pieces then.
+  /// make, which may have more groups than when it was saved. Reading throws `checkpoint_error`, and leaves the copy in
+  /// pieces then.
   template <class Archive>
   void fields(Archive& a, torch::optim::Optimizer const& optimizer);
 

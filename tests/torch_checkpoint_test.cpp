@@ -274,6 +274,69 @@ TEST_CASE("what hook an open objective fell to is taken from the checkpoint") {
   CHECK(other.objective() == hook::epoch);
 }
 
+namespace {
+
+/// A run of the first layer, which the rest joins as a group of its own.
+struct thawed_run {
+  small_network network;
+  optim::Adam adam{network.first_layer(), optim::AdamOptions(1e-3)};
+  torch_tuner tuner = tune(adam, chosen_with(600), run::with_model(network, {}));
+
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) tuner.on_step_end(train_step(network, adam));
+  }
+  void thaw(double rate) {
+    adam.add_param_group(optim::OptimizerParamGroup(network.rest(), std::make_unique<optim::AdamOptions>(rate)));
+  }
+  double rate(std::size_t group) const { return adam.param_groups()[group].options().get_lr(); }
+};
+
+}  // namespace
+
+TEST_CASE("a run to which a group was added can be resumed at once, with the group's ratio") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  for (int const more : {0, 1, 40}) {
+    CAPTURE(more);
+    seed(6);
+    thawed_run original;
+    original.steps(90);
+    original.thaw(original.rate(0) / 4.0);
+    original.steps(more);
+    original.tuner.save(store);
+    original.steps(60);
+
+    seed(98);
+    thawed_run resumed;
+    CHECK_THROWS_MATCHES(resumed.tuner.resume(*store.read()), checkpoint_error, MessageMatches(ContainsSubstring("2")));
+    resumed.thaw(1e-3);
+    resumed.tuner.resume(*store.read());
+    resumed.steps(60);
+    CHECK(same_bits(weights(resumed.network), weights(original.network)));
+    CHECK(resumed.rate(1) == original.rate(1));
+  }
+}
+
+TEST_CASE("a group that was set to 0 by hand stays so in a resumed run, and has its ratio again when it is raised") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  thawed_run original;
+  original.steps(90);
+  original.thaw(original.rate(0) / 4.0);
+  original.steps(1);
+  original.adam.param_groups()[1].options().set_lr(0.0);
+  original.tuner.save(store);
+
+  thawed_run resumed;
+  resumed.thaw(1e-3);
+  resumed.tuner.resume(*store.read());
+  resumed.steps(5);
+  CHECK(resumed.rate(1) == 0.0);
+  resumed.adam.param_groups()[1].options().set_lr(0.5);
+  resumed.steps(1);
+  CHECK(std::abs(resumed.rate(1) / resumed.rate(0) - 0.25) < 1e-12);
+}
+
 TEST_CASE("a setter that throws at a resume leaves the run as it was") {
   test::folder const place;
   checkpoint_store store(place / "run");
