@@ -51,7 +51,7 @@ template <class State>
 std::size_t state_bytes(OptimizerParamState const& of) {
   State shared = static_cast<State const&>(of);
   std::size_t sum = 0;
-  for (at::Tensor const* t : tensors(shared)) sum += t->defined() ? t->nbytes() : 0;
+  for (at::Tensor const* t : tensors(shared)) sum += bytes_of(*t);
   return sum;
 }
 
