@@ -266,6 +266,11 @@ void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
 }
 template void optimizer_copy::fields<archive>(archive&, Optimizer const&);
 
+bool optimizer_copy::had_momentum(at::Tensor const& parameter) const {
+  auto const state = states_.find(parameter.unsafeGetTensorImpl());
+  return state != states_.end() && !dynamic_cast<AdagradParamState const*>(state->second.get());
+}
+
 std::size_t optimizer_copy::bytes() const {
   std::size_t sum = archive_.size();
   for (auto const& [parameter, state] : states_) sum += how_->bytes(*state);

@@ -223,9 +223,11 @@ struct torch_tuner::state {
     if (suggestion const* const pending = pipeline.poll()) current = *pending;
   }
 
-  void count_step() noexcept {
+  void count_step() {
     ++now.steps;
     ++now.lasting_steps;
+    bool const first = now.steps == 1 && current.number == 1;
+    if (first && slots && slots->renew_if_replaced(now.lasting_steps)) now.noticed |= event::marked_anew;
   }
 
   void hear(hook from, double metric) {

@@ -73,6 +73,11 @@ struct torch_options {
 /// stays pending, and the next observation tells so by the values in force. When the pipeline has ended, the last
 /// values stay and the hooks do nothing.
 ///
+/// Make it last: what model and optimizer hold then is what trials of the learning rate go back to, from the first
+/// metric on. Where weights are loaded later all the same, the first `on_step_end` sees that by the gradients it finds,
+/// mostly, and what is there then takes the place of what was, which `event::marked_anew` tells: one step of LibTorch's
+/// optimizers (LBFGS apart) moves nearly every weight against its gradient, and loading moves half of them.
+///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class [[nodiscard]] torch_tuner {
  public:

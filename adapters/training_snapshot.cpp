@@ -24,6 +24,7 @@ module;
 #include <vector>
 
 #include "optimizer_copy.hpp"
+#include "step_directions.hpp"
 #include "tensor_archive.hpp"
 #include "tensor_storage.hpp"
 
@@ -173,6 +174,22 @@ void training_snapshot::restore(Optimizer& optimizer) const {
   }
   state_->optimizer.restore(optimizer);
   if (random_engine_) set_random_engine_state(state_->random_engine);
+}
+
+bool training_snapshot::replaced(Optimizer const& optimizer) const {
+  if (empty() || !steps_along_gradients(optimizer)) return false;
+  at::NoGradGuard const no_grad;
+  std::unordered_map<void*, at::Tensor> copies;
+  for (auto const& [name, tensor, copy] : state_->tensors) copies.emplace(tensor.unsafeGetTensorImpl(), copy);
+  step_directions seen;
+  for (auto const& group : optimizer.param_groups()) {
+    for (at::Tensor const& parameter : group.params()) {
+      auto const saved = copies.find(parameter.unsafeGetTensorImpl());
+      if (saved == copies.end() || state_->optimizer.had_momentum(parameter)) continue;
+      seen.add(saved->second, parameter, group.options());
+    }
+  }
+  return seen.of_no_step();
 }
 
 void training_snapshot::fields(archive& a, Module const& model, Optimizer const& optimizer) {

@@ -46,6 +46,12 @@ class training_snapshot {
   /// where LibTorch cannot write to it.
   void restore(torch::optim::Optimizer& optimizer) const;
 
+  /// Whether the weights are not what one step of the optimizer has made of those that were saved, as far as gradients
+  /// tell: of at least 300 numbers that moved, between 35 % and 65 % went the way of the step. Only what is dense and
+  /// has a gradient counts, of LibTorch's optimizers but for LBFGS, and nothing where momentum had begun before the
+  /// save.
+  bool replaced(torch::optim::Optimizer const& optimizer) const;
+
   /// For checkpoints: the snapshot in an archive, by the places of tensors in a model and an optimizer of the same
   /// make, which may have more parameters and groups than when it was saved. A buffer may have been of another length.
   /// Reading throws `checkpoint_error` where they are of another make; the snapshot is empty then.
