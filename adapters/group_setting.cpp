@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <format>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -81,46 +84,89 @@ bool group_setting::exists(Optimizer const& optimizer, std::string_view name) {
 group_setting::group_setting(Optimizer const& optimizer, std::string name, std::span<std::string_view const> others)
     : name_(std::move(name)), what_(find(optimizer, parsed_name(name_))), only_(parsed_name(name_).group) {
   if (!what_) refuse_unknown(optimizer, name_, others);
-  meet(optimizer);
-  if (only_) {
-    reference_ = *only_;
-  } else if (what_->proportional) {
-    auto const moving = std::ranges::find_if(own_, [](double value) { return value != 0.0; });
-    reference_ = moving == own_.end() ? 0 : static_cast<std::size_t>(moving - own_.begin());
-  } else if (auto const other = std::ranges::find_if(own_, [&](double v) { return v != own_[0]; });
-             other != own_.end()) {
-    throw invalid_option(std::format(
-        "parameter \"{}\": the groups disagree, {} in group 0 but {} in group {}; name one group, \"group0.{}\"", name_,
-        own_[0], *other, other - own_.begin(), what_->name));
+  auto const& groups = optimizer.param_groups();
+  auto const of = [&](std::size_t group) { return what_->get(groups[group].options()); };
+  value_ = of(first());
+  for (std::size_t g = 1; !only_ && g < groups.size() && &kind_in(optimizer, g) == &kind_in(optimizer, 0); ++g) {
+    if (what_->proportional) {
+      if (value_ == 0.0) value_ = of(g);
+    } else if (of(g) != value_) {
+      throw invalid_option(
+          std::format("parameter \"{}\": the groups disagree, {} in group 0 but {} in group {}; name one group, "
+                      "\"group0.{}\"",
+                      name_, value_, of(g), g, what_->name));
+    }
   }
+  join(optimizer, value_);
 }
 
-// Groups that come later too: adding them is how a network is thawed layer by layer.
-void group_setting::meet(Optimizer const& optimizer) {
+void group_setting::bound(double min, double max) noexcept {
+  min_ = min;
+  max_ = max;
+}
+
+// Groups that come later too: adding them, or raising them from 0, is how a network is thawed layer by layer.
+void group_setting::join(Optimizer const& optimizer, double value) {
   auto const& groups = optimizer.param_groups();
-  if (own_.size() > groups.size()) {
+  if (members_.size() > groups.size()) {
     throw invalid_option(std::format("parameter \"{}\": the optimizer had {} parameter groups and now has {}", name_,
-                                     own_.size(), groups.size()));
+                                     members_.size(), groups.size()));
   }
-  for (std::size_t g = own_.size(); g < groups.size(); ++g) {
+  bool const with_ratio = keeps_ratios() && value != 0.0;
+  auto const met = [&](double own) {
+    return with_ratio ? member{.own = own, .beside = value, .written = own} : member{.written = own};
+  };
+  for (std::size_t g = 0; with_ratio && g < members_.size(); ++g) {
+    double const present = what_->get(groups[g].options());
+    if (members_[g].own == 0.0 && present > 0.0) members_[g] = met(present);
+  }
+  for (std::size_t g = members_.size(); g < groups.size(); ++g) {
     if (&kind_in(optimizer, g) != &kind_in(optimizer, 0)) {
       throw invalid_option(
           std::format("parameter \"{}\": group {} has the options of another optimizer than group 0", name_, g));
     }
-    own_.push_back(what_->get(groups[g].options()));
+    members_.push_back(met(what_->get(groups[g].options())));
   }
 }
 
-// A group's own value comes back to the bit where the reference has its own again.
+void group_setting::notice_zeros(Optimizer const& optimizer) {
+  if (!what_->proportional) return;
+  auto const& groups = optimizer.param_groups();
+  for (std::size_t g = first(); g < last(); ++g) {
+    member& one = members_[g];
+    double const present = what_->get(groups[g].options());
+    bool const goes = present == 0.0 && one.written != 0.0;
+    bool const comes = one.out && present > 0.0;
+    if (!goes && !comes) continue;
+    one.out = goes;
+    one.written = present;
+  }
+}
+
+double group_setting::in_force(Optimizer const& optimizer) const {
+  auto const& groups = optimizer.param_groups();
+  for (std::size_t g = first(); g < std::min(last(), groups.size()); ++g) {
+    member const& one = members_[g];
+    if (!one.follows()) continue;
+    double const present = what_->get(groups[g].options());
+    if (present == one.written) return value_;
+    return present == one.own ? one.beside : present * (one.beside / one.own);
+  }
+  return value_;
+}
+
+// A group's own value comes back to the bit where the name has the value that it was beside.
 double group_setting::target(std::size_t group, double value) const noexcept {
-  double const base = own_[reference_];
-  if (only_ || !what_->proportional || base == 0.0) return value;
-  return value == base ? own_[group] : value * (own_[group] / base);
+  auto const& [own, beside, written, out] = members_[group];
+  if (out || own == 0.0) return 0.0;
+  if (own == beside) return value;
+  if (value == beside) return own;
+  return std::clamp(value * (own / beside), std::min({min_, own, value}), std::max({max_, own, value}));
 }
 
 void group_setting::check(Optimizer const& optimizer, double value) {
   auto const& groups = optimizer.param_groups();
-  if (own_.size() != groups.size()) meet(optimizer);
+  if (members_.size() != groups.size()) join(optimizer, in_force(optimizer));
   for (std::size_t g = first(); g < last(); ++g) {
     allowed_range const allowed = what_->allowed(groups[g].options());
     double const meant = target(g, value);
@@ -138,11 +184,13 @@ void group_setting::prepare(Optimizer& optimizer, double value) const {
   }
 }
 
-bool group_setting::write(Optimizer& optimizer, double value) const {
+bool group_setting::write(Optimizer& optimizer, double value) {
   bool changed = false;
+  value_ = value;
   for (std::size_t g = first(); g < last(); ++g) {
     auto& group = optimizer.param_groups()[g];
     double const meant = target(g, value);
+    members_[g].written = meant;
     if (what_->get(group.options()) == meant) continue;
     what_->set(group.options(), meant);
     changed = true;
@@ -150,13 +198,37 @@ bool group_setting::write(Optimizer& optimizer, double value) const {
   return changed;
 }
 
-double group_setting::read(Optimizer const& optimizer) const {
+double group_setting::read(Optimizer const& optimizer) {
+  constexpr double apart = 0.01;
   auto const& groups = optimizer.param_groups();
-  if (reference_ >= groups.size()) {
+  if (last() > groups.size()) {
     throw invalid_option(
         std::format("parameter \"{}\": the optimizer now has only {} parameter groups", name_, groups.size()));
   }
-  return what_->get(groups[reference_].options());
+  notice_zeros(optimizer);
+  double const now = in_force(optimizer);
+  overridden_ = false;
+  for (std::size_t g = first(); g < last(); ++g) {
+    double const present = what_->get(groups[g].options());
+    if (members_[g].follows() && std::abs(present - target(g, now)) > apart * std::abs(present)) overridden_ = true;
+  }
+  join(optimizer, now);
+  return now;
 }
+
+template <class Archive>
+void group_setting::fields(Archive& a) {
+  constexpr double least = std::numeric_limits<double>::min(), most = std::numeric_limits<double>::max();
+  a.section(name_);
+  std::uint64_t count = members_.size();
+  a(count);
+  if (count != members_.size()) {
+    archive::refuse(std::format("has ratios of \"{}\" for {} parameter groups; here the optimizer has {}", name_, count,
+                                members_.size()));
+  }
+  for (member& one : members_) a.between(one.own, 0.0, most).between(one.beside, least, most)(one.out);
+  a(value_);
+}
+template void group_setting::fields<archive>(archive&);
 
 }  // namespace autotunenet

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,10 @@
 namespace autotunenet {
 
 /// One hyperparameter in the parameter groups that a name means: "lr" in all of them, "group1.lr" in one.
+///
+/// Of what is proportional, each group keeps its ratio to the name's value, as far as bounds allow. A group that is
+/// found at 0, and was not, was taken out by hand: it stays at 0 until it is found above 0, and has its ratio again
+/// then.
 class group_setting {
  public:
   /// Whether the optimizer has what the name means.
@@ -21,6 +26,9 @@ class group_setting {
   /// @param others names that are known besides, for the hint at a typo
   group_setting(torch::optim::Optimizer const& optimizer, std::string name,
                 std::span<std::string_view const> others = {});
+
+  /// Between these no ratio takes a group out, unless the name's value is out itself, or the group came so.
+  void bound(double min, double max) noexcept;
 
   std::string const& name() const noexcept { return name_; }
   std::string_view setting() const noexcept { return what_->name; }
@@ -32,20 +40,43 @@ class group_setting {
   /// Gets what `write` of that value will need, after `check`. What the optimizer computes is as before.
   void prepare(torch::optim::Optimizer& optimizer, double value) const;
   /// Whether anything changed. Cannot fail after `prepare`.
-  bool write(torch::optim::Optimizer& optimizer, double value) const;
-  double read(torch::optim::Optimizer const& optimizer) const;
+  bool write(torch::optim::Optimizer& optimizer, double value);
+  /// The name's value that the first group which is not at 0 stands for; where all are, the one that was written last.
+  /// Notices what was changed by hand, and groups that were added.
+  double read(torch::optim::Optimizer const& optimizer);
+  /// Whether a group ran at another value, by more than 1 %, than the one that was read last means for it.
+  bool overridden() const noexcept { return overridden_; }
+
+  /// For checkpoints: the ratios, and which groups were taken out. `write` must follow a reading.
+  template <class Archive>
+  void fields(Archive& a);
 
  private:
-  void meet(torch::optim::Optimizer const& optimizer);
-  std::size_t first() const noexcept { return only_.value_or(0); }
-  std::size_t last() const noexcept { return only_ ? *only_ + 1 : own_.size(); }
+  struct member {
+    double own = 1.0;      // what the group has ...
+    double beside = 1.0;   // ... where the name's value is this
+    double written = 0.0;  // what it was given last
+    bool out = false;
+
+    bool follows() const noexcept { return !out && own != 0.0; }
+  };
+
+  bool keeps_ratios() const noexcept { return !only_ && what_->proportional; }
+  void join(torch::optim::Optimizer const& optimizer, double value);
+  void notice_zeros(torch::optim::Optimizer const& optimizer);
+  double in_force(torch::optim::Optimizer const& optimizer) const;
   double target(std::size_t group, double value) const noexcept;
+  std::size_t first() const noexcept { return only_.value_or(0); }
+  std::size_t last() const noexcept { return only_ ? *only_ + 1 : members_.size(); }
 
   std::string name_;
   hyperparameter const* what_ = nullptr;
   std::optional<std::size_t> only_;
-  std::vector<double> own_;    // of every group, as it came
-  std::size_t reference_ = 0;  // the group whose value the name's value is
+  double min_ = -std::numeric_limits<double>::infinity();
+  double max_ = std::numeric_limits<double>::infinity();
+  std::vector<member> members_;  // one for every group
+  double value_ = 0.0;           // the name's, as it was written last
+  bool overridden_ = false;
 };
 
 }  // namespace autotunenet

@@ -1,6 +1,7 @@
 #include "hyperparameter.hpp"
 
 #include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -136,6 +137,7 @@ optimizer_kind const& kind_of(OptimizerOptions const& options) {
 }
 
 void begin_velocity(Optimizer& optimizer, OptimizerParamGroup const& group) {
+  c10::InferenceMode const outlives_it(false);
   for (at::Tensor const& parameter : group.params()) {
     auto const found = optimizer.state().find(parameter.unsafeGetTensorImpl());
     if (found == optimizer.state().end()) continue;

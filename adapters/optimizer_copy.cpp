@@ -51,7 +51,7 @@ template <class State>
 std::size_t state_bytes(OptimizerParamState const& of) {
   State shared = static_cast<State const&>(of);
   std::size_t sum = 0;
-  for (at::Tensor const* t : tensors(shared)) sum += t->defined() ? t->nbytes() : 0;
+  for (at::Tensor const* t : tensors(shared)) sum += bytes_of(*t);
   return sum;
 }
 
@@ -232,12 +232,15 @@ void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
     all.insert(all.end(), group.params().begin(), group.params().end());
     if (a.reading()) options_.push_back(group.options().clone());
   }
-  std::uint64_t groups = options_.size(), members = all.size();
+  std::size_t const groups_here = optimizer.param_groups().size();
+  std::uint64_t groups = groups_here, members = all.size(), saved_groups = options_.size();
   a(groups)(members);
-  if (a.reading() && (groups != options_.size() || members != all.size())) {
+  if (a.reading() && (groups != groups_here || members != all.size())) {
     archive::refuse(std::format("has an optimizer with {} parameters in {} groups; here it has {} in {}", members,
-                                groups, all.size(), options_.size()));
+                                groups, all.size(), groups_here));
   }
+  a.below(saved_groups, groups_here + 1);
+  options_.resize(saved_groups);
   if (how_) {
     for (auto& one : options_) how_->exchange_options(a, *one);
   }
@@ -262,6 +265,11 @@ void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
   a(archive_);
 }
 template void optimizer_copy::fields<archive>(archive&, Optimizer const&);
+
+bool optimizer_copy::had_momentum(at::Tensor const& parameter) const {
+  auto const state = states_.find(parameter.unsafeGetTensorImpl());
+  return state != states_.end() && !dynamic_cast<AdagradParamState const*>(state->second.get());
+}
 
 std::size_t optimizer_copy::bytes() const {
   std::size_t sum = archive_.size();

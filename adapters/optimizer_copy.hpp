@@ -28,8 +28,11 @@ class optimizer_copy {
   /// options.
   void restore(torch::optim::Optimizer& optimizer) const;
   std::size_t bytes() const;
+  /// Whether the parameter had a state when it was saved by which a step can go elsewhere than its gradient says.
+  bool had_momentum(at::Tensor const& parameter) const;
   /// For checkpoints: the copy in an `archive`, by the places of parameters and groups in an optimizer of the same
-  /// make. Reading throws `checkpoint_error`, and leaves the copy in pieces then.
+  /// make, which may have more groups than when it was saved. Reading throws `checkpoint_error`, and leaves the copy in
+  /// pieces then.
   template <class Archive>
   void fields(Archive& a, torch::optim::Optimizer const& optimizer);
 

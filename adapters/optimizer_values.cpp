@@ -114,8 +114,10 @@ void optimizer_values::state::bind(std::size_t i, std::span<setter const> setter
   // What the space allows must suit the optimizer, or a run would end at the first unlucky suggestion.
   for (double const choice : made.choices) made.how.check(*optimizer, choice);
   if (made.choices.empty()) {
-    made.how.check(*optimizer, space.from_unit(i, 0.0));
-    made.how.check(*optimizer, space.from_unit(i, 1.0));
+    double const min = space.from_unit(i, 0.0), max = space.from_unit(i, 1.0);
+    made.how.bound(min, max);
+    made.how.check(*optimizer, min);
+    made.how.check(*optimizer, max);
   }
   of_groups.push_back(std::move(made));
 }
@@ -176,7 +178,7 @@ bool optimizer_values::state::call_setters(std::span<double const> values) {
 
 bool optimizer_values::state::write_groups(std::span<double const> values) {
   bool changed = false;
-  for (group_binding const& b : of_groups) changed = b.how.write(*optimizer, b.meant(values[b.parameter])) || changed;
+  for (group_binding& b : of_groups) changed = b.how.write(*optimizer, b.meant(values[b.parameter])) || changed;
   return changed;
 }
 
@@ -207,13 +209,21 @@ bool optimizer_values::apply(std::span<double const> values) {
 }
 
 std::span<double const> optimizer_values::read() {
-  for (group_binding const& b : state_->of_groups)
-    state_->in_effect[b.parameter] = b.native(b.how.read(*state_->optimizer));
+  for (group_binding& b : state_->of_groups) state_->in_effect[b.parameter] = b.native(b.how.read(*state_->optimizer));
   for (setter_binding const& b : state_->of_setters) {
     auto const present = b.present();
     state_->in_effect[b.parameter] = present ? b.native(*present) : state_->space.from_unit(b.parameter, 0.5);
   }
   return state_->in_effect;
+}
+
+bool optimizer_values::overridden() const noexcept {
+  return std::ranges::any_of(state_->of_groups, [](group_binding const& b) { return b.how.overridden(); });
+}
+
+void optimizer_values::fields(archive& a) {
+  a.section("parameter groups");
+  for (group_binding& b : state_->of_groups) b.how.fields(a);
 }
 
 search_space const& optimizer_values::space() const noexcept { return state_->space; }

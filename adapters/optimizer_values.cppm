@@ -29,8 +29,14 @@ struct setter {
 ///
 /// `group1.lr` is the setting of one group. A plain name means all groups: `lr` and `weight_decay` keep the ratios the
 /// groups had when they were bound, so a group at 0 stays at 0 (where all are at 0, all get the value); the value is
-/// that of the first group that was not at 0. Any other plain name needs groups that agree. A group added later joins
-/// in.
+/// that of the first group that was not at 0. A group added later, or raised from the 0 that it began with, joins with
+/// the ratio that it has to the value in force then. No ratio takes a group out of the parameter's bounds: at a bound
+/// it stands still while the others go on, unless it came with a value beyond. Any other plain name needs groups that
+/// agree.
+///
+/// A group whose `lr` or `weight_decay` is set to 0 by hand is left at 0 until it is found above 0: then it goes on
+/// with the ratio that it had. The name's value is that of the others meanwhile; where all are at 0, the last one
+/// holds. Anything else that is set by hand is given up for the next values that are applied.
 ///
 /// A momentum that rises from 0 begins without velocity. (RMSprop would otherwise throw at its next step, SGD would go
 /// on with the velocity it had when momentum fell to 0.)
@@ -57,10 +63,17 @@ class optimizer_values {
   /// The same from native values in the space's order; those may lie outside the space's bounds.
   bool apply(std::span<double const> values);
 
-  /// The native values in effect, in the space's order, whoever set them: they may lie outside the space. A setter
+  /// The native values in effect, in the space's order, whoever set them: they may lie outside the space. Of several
+  /// groups it is the first one's, which the others follow in their ratios, or do not: see `overridden`. A setter
   /// without `get` gives what was applied last, before that the middle of its range. A number that is no category gives
   /// the nearest one. Holds until the next call.
   std::span<double const> read();
+  /// Whether, at the last `read`, another group ran at something else than its ratio to that value, by more than 1 %.
+  bool overridden() const noexcept;
+
+  /// For checkpoints: the ratios of groups, and which were set to 0 by hand. What is in effect is not part of it: apply
+  /// values after a reading. That throws `checkpoint_error` for an optimizer with another number of groups.
+  void fields(archive& a);
 
   search_space const& space() const noexcept;
 

@@ -45,19 +45,20 @@ struct progress {
   bool failed_early = false;       // while no hook had carried a metric: yet to be told
   bool checked = false;            // validated before training, once
   bool odd = false;                // the objective's last metric was NaN while the weights were finite
+  event noticed = event::none;     // yet to be told
   std::vector<double> in_force{};  // in a checkpoint
 
   void fields(archive& a) {
     a.section("torch tuner");
     a(steps)(lasting_steps)(state_was_missing)(validation);
     a.between(objective, hook::first, hook::validation);
-    a(failed_early)(checked)(odd)(in_force);
+    a(failed_early)(checked)(odd)(noticed)(in_force);
   }
 };
 
 /// What `save` wrote; the last two where there is a model.
 struct kept_parts {
-  std::span<std::byte const> pipeline, adapter, training, slots;
+  std::span<std::byte const> pipeline, adapter, groups, training, slots;
 };
 
 kept_parts parts_of(checkpoint const& from, bool with_model) {
@@ -65,8 +66,11 @@ kept_parts parts_of(checkpoint const& from, bool with_model) {
     throw checkpoint_error(std::format("checkpoint {}: was made {} a model, and the tuner here has {}", from.name(),
                                        with_model ? "without" : "with", with_model ? "one" : "none"));
   }
-  kept_parts found{
-      .pipeline = from["autotunenet pipeline"], .adapter = from["autotunenet adapter"], .training = {}, .slots = {}};
+  kept_parts found{.pipeline = from["autotunenet pipeline"],
+                   .adapter = from["autotunenet adapter"],
+                   .groups = from["autotunenet groups"],
+                   .training = {},
+                   .slots = {}};
   if (with_model) {
     found.training = from["autotunenet training"];
     found.slots = from["autotunenet slots"];
@@ -134,14 +138,17 @@ struct torch_tuner::state {
 
   void tell(double metric, outcome result, bool own_stretch) {
     if (pipeline.finished()) return;
+    std::span<double const> const applied = values.read();
+    if (values.overridden()) now.noticed |= event::overridden;
     pipeline.tell({.metric = metric,
                    .result = result,
                    .number = current.number,
-                   .applied = values.read(),
+                   .applied = applied,
                    .steps = own_stretch ? 1.0 : 0.0,
                    .restorable = slots && !now.state_was_missing,
                    .validation = std::exchange(now.validation, none),
-                   .covers = now.objective == hook::step ? coverage::step : coverage::epoch});
+                   .covers = now.objective == hook::step ? coverage::step : coverage::epoch,
+                   .noticed = std::exchange(now.noticed, event::none)});
     suggestion const* const next = pipeline.poll();
     if (!next) return;
     current = *next;
@@ -152,7 +159,8 @@ struct torch_tuner::state {
     std::span<double const> const in_force = values.read();
     now.in_force.assign(in_force.begin(), in_force.end());
     std::vector<checkpoint_part> parts{{"autotunenet pipeline", autotunenet::save(pipeline)},
-                                       {"autotunenet adapter", autotunenet::save(now)}};
+                                       {"autotunenet adapter", autotunenet::save(now)},
+                                       {"autotunenet groups", autotunenet::save(values)}};
     if (slots) {
       parts.push_back({"autotunenet training", saved_training()});
       parts.push_back({"autotunenet slots", autotunenet::save(*slots)});
@@ -193,8 +201,10 @@ struct torch_tuner::state {
     }
     std::span<double const> const in_force = values.read();
     std::vector<double> const values_before(in_force.begin(), in_force.end());
+    std::vector<std::byte> const groups_before = autotunenet::save(values);
     try {
       if (trained) trained->restore(*optimizer);
+      load(values, from.groups);
       values.apply(then.in_force);
       load(pipeline, from.pipeline);
     } catch (...) {
@@ -202,7 +212,10 @@ struct torch_tuner::state {
       trained.reset();
       slots_then.reset();
       if (before) attempt([&] { before->restore(*optimizer); });
-      attempt([&] { values.apply(values_before); });
+      attempt([&] {
+        load(values, groups_before);
+        values.apply(values_before);
+      });
       throw;
     }
     slots = std::move(slots_then);
@@ -210,9 +223,11 @@ struct torch_tuner::state {
     if (suggestion const* const pending = pipeline.poll()) current = *pending;
   }
 
-  void count_step() noexcept {
+  void count_step() {
     ++now.steps;
     ++now.lasting_steps;
+    bool const first = now.steps == 1 && current.number == 1;
+    if (first && slots && slots->renew_if_replaced(now.lasting_steps)) now.noticed |= event::marked_anew;
   }
 
   void hear(hook from, double metric) {

@@ -73,6 +73,11 @@ struct torch_options {
 /// stays pending, and the next observation tells so by the values in force. When the pipeline has ended, the last
 /// values stay and the hooks do nothing.
 ///
+/// Make it last: what model and optimizer hold then is what trials of the learning rate go back to, from the first
+/// metric on. Where weights are loaded later all the same, the first `on_step_end` sees that by the gradients it finds,
+/// mostly, and what is there then takes the place of what was, which `event::marked_anew` tells: one step of LibTorch's
+/// optimizers (LBFGS apart) moves nearly every weight against its gradient, and loading moves half of them.
+///
 /// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class [[nodiscard]] torch_tuner {
  public:
@@ -103,14 +108,14 @@ class [[nodiscard]] torch_tuner {
   /// `invalid_option` for such a name, and `c10::Error` or `std::bad_alloc` where memory ends; training may go on then,
   /// and what was kept before is whole.
   void save(checkpoint_store& to, std::span<checkpoint_part const> own = {});
-  /// Goes on from what `save` kept, in a process that made the tuner from the same settings, model and optimizer: what
-  /// follows is, bit for bit, what would have followed, where LibTorch is deterministic and `snapshot_budget` is not in
-  /// the way (it is measured in time; infinity or 0 take it out). Applies the values that were in force. Throws
-  /// `checkpoint_error` where the checkpoint is damaged or of another search space, pipeline (as `load` compares them),
-  /// model, optimizer or named objective, or of a tuner with a model where this one has none, or the other way round.
-  /// Other options are not compared: the run goes on under those given here. What a setter throws passes out, and
-  /// `c10::Error` or `std::bad_alloc` where memory ends. The run is as it was then, but for a setter that throws again
-  /// when it is given its former value.
+  /// Goes on from what `save` kept, in a process that made the tuner from the same settings, model and optimizer, and
+  /// added the parameter groups that had been added, with any rates: what follows is, bit for bit, what would have
+  /// followed, where LibTorch is deterministic and `snapshot_budget` is not in the way (it is measured in time;
+  /// infinity or 0 take it out). Applies the values that were in force. Throws `checkpoint_error` where the checkpoint
+  /// is damaged or of another search space, pipeline (as `load` compares them), model, optimizer or named objective, or
+  /// of a tuner with a model where this one has none, or the other way round. Other options are not compared: the run
+  /// goes on under those given here. What a setter throws passes out, and `c10::Error` or `std::bad_alloc` where memory
+  /// ends. The run is as it was then, but for a setter that throws again when it is given its former value.
   void resume(checkpoint const& from);
 
   /// The suggestion in force, after the end the last one. Holds until the next call of a hook.

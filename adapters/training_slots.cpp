@@ -83,6 +83,19 @@ slots_report training_slots::carry_out(training_state what, std::uint64_t step) 
   return report;
 }
 
+bool training_slots::renew_if_replaced(std::uint64_t step) {
+  bool replaced = false;
+  slots_report report;
+  auto const renew = [&](slot& one) {
+    if (!one.valid || (!replaced && !one.saved.replaced(*optimizer_))) return;
+    replaced = true;
+    mark(one, on_others_, step, report);
+  };
+  for (slot* one : {&best_, &origin_, &trial_, &candidate_}) renew(*one);
+  for (slot& one : good_) renew(one);
+  return replaced;
+}
+
 void training_slots::return_to_good(slots_report& report) {
   if (returned_ && good_.size() > 1 && good_[1].valid) {
     good_.front().valid = false;

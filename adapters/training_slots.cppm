@@ -49,6 +49,10 @@ class training_slots {
   /// kept with each mark
   slots_report carry_out(training_state what, std::uint64_t step = 0);
 
+  /// Marks anew all that is marked, where the weights have become what one step of the optimizer does not make of those
+  /// that were marked (see `training_snapshot::replaced`); gives whether it did. For the first step only.
+  bool renew_if_replaced(std::uint64_t step);
+
   /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, also
   /// where another number of snapshots was kept, and leaves the slots as they were.
   void fields(archive& a);

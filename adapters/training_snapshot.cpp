@@ -2,7 +2,10 @@ module;
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Generator.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
 #include <torch/nn/module.h>
 
 #include <algorithm>
@@ -21,6 +24,7 @@ module;
 #include <vector>
 
 #include "optimizer_copy.hpp"
+#include "step_directions.hpp"
 #include "tensor_archive.hpp"
 #include "tensor_storage.hpp"
 
@@ -34,6 +38,7 @@ using torch::optim::Optimizer;
 struct training_snapshot::state {
   tensor_storage where;
   struct entry {
+    std::string name;
     at::Tensor live;  // holding it keeps its address from being used for another
     at::Tensor copy;
   };
@@ -47,17 +52,25 @@ struct training_snapshot::state {
 
 namespace {
 
-std::vector<at::Tensor> everything(Module const& model, Optimizer const& optimizer) {
-  std::vector<at::Tensor> all;
+struct named_tensor {
+  std::string name;
+  at::Tensor tensor;
+  bool buffer = false;
+};
+
+std::vector<named_tensor> everything(Module const& model, Optimizer const& optimizer) {
+  std::vector<named_tensor> all;
   std::unordered_set<void*> seen;
-  auto const add = [&](std::vector<at::Tensor> const& some) {
-    for (at::Tensor const& t : some) {
-      if (t.defined() && seen.insert(t.unsafeGetTensorImpl()).second) all.push_back(t);
-    }
+  auto const add = [&](std::string name, at::Tensor const& t, bool buffer) {
+    if (t.defined() && seen.insert(t.unsafeGetTensorImpl()).second) all.push_back({std::move(name), t, buffer});
   };
-  add(model.parameters());
-  add(model.buffers());
-  for (auto const& group : optimizer.param_groups()) add(group.params());
+  for (auto const& parameter : model.named_parameters()) add(parameter.key(), parameter.value(), false);
+  for (auto const& buffer : model.named_buffers()) add(buffer.key(), buffer.value(), true);
+  auto const& groups = optimizer.param_groups();
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    for (std::size_t i = 0; i < groups[g].params().size(); ++i)
+      add(std::format("group{}.{}", g, i), groups[g].params()[i], false);
+  }
   return all;
 }
 
@@ -88,6 +101,21 @@ std::string shape(at::Tensor const& t) {
   return std::move(text).str();
 }
 
+/// @param room of the copy's shape, where the tensor's is another
+void put_back(at::Tensor const& copy, at::Tensor const& room, at::Tensor const& live) {
+  c10::InferenceMode const as_it_is(live.is_inference());
+  at::NoGradGuard const no_grad;
+  if (room.defined()) live.set_data(room);
+  live.copy_(copy);
+}
+
+/// A memory bank grows, and may have had fewer rows.
+bool same_make(named_tensor const& here, at::Tensor const& copy) {
+  at::Tensor const& live = here.tensor;
+  bool const fits = here.buffer ? copy.dim() == live.dim() : copy.sizes() == live.sizes();
+  return fits && copy.scalar_type() == live.scalar_type();
+}
+
 }  // namespace
 
 training_snapshot::training_snapshot(bool random_engine, std::filesystem::path const& folder)
@@ -105,16 +133,18 @@ bool training_snapshot::finite(torch::nn::Module const& model) {
 }
 
 void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
+  c10::InferenceMode const outlives_it(false);
   at::NoGradGuard const no_grad;
   state_->complete = false;
-  std::vector<at::Tensor> const live = everything(model, optimizer);
+  std::vector<named_tensor> live = everything(model, optimizer);
   std::unordered_map<void*, at::Tensor> storage;
-  for (auto const& [tensor, copy] : state_->tensors) storage.emplace(tensor.unsafeGetTensorImpl(), copy);
+  for (auto const& [name, tensor, copy] : state_->tensors) storage.emplace(tensor.unsafeGetTensorImpl(), copy);
   std::vector<state::entry> tensors;
   tensors.reserve(live.size());
-  for (at::Tensor const& t : live) {
+  for (auto& [name, t, buffer] : live) {
     auto const former = storage.find(t.unsafeGetTensorImpl());
-    tensors.push_back({t, state_->where.copy(t, former == storage.end() ? at::Tensor() : former->second)});
+    tensors.push_back(
+        {std::move(name), t, state_->where.copy(t, former == storage.end() ? at::Tensor() : former->second)});
   }
   state_->tensors = std::move(tensors);
   state_->optimizer.save(optimizer, state_->where);
@@ -124,42 +154,67 @@ void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
 
 void training_snapshot::restore(Optimizer& optimizer) const {
   if (empty()) throw error("a training snapshot that was never saved cannot be restored");
-  for (auto const& [live, copy] : state_->tensors) {
-    if (live.sizes() != copy.sizes()) {
-      throw error(std::format("a tensor of shape {} had the shape {} when it was saved: it cannot be restored",
-                              shape(live), shape(copy)));
-    }
-  }
   state_->optimizer.check(optimizer);
+  c10::InferenceMode const outlives_it(false);
   at::NoGradGuard const no_grad;
-  for (auto const& [live, copy] : state_->tensors) {
-    live.copy_(copy);
+  std::vector<at::Tensor> room;
+  for (auto const& [name, live, copy] : state_->tensors) {
+    bool const fits = live.sizes() == copy.sizes();
+    room.push_back(fits ? at::Tensor() : at::empty(copy.sizes(), live.options().requires_grad(false)));
+  }
+  for (std::size_t i = 0; i < room.size(); ++i) {
+    auto const& [name, live, copy] = state_->tensors[i];
+    try {
+      put_back(copy, room[i], live);
+    } catch (c10::Error const& why) {
+      throw error(std::format("\"{}\", a tensor of shape {}, cannot be put back to what it was, of shape {}: {}", name,
+                              shape(live), shape(copy), why.what_without_backtrace()));
+    }
     if (live.grad().defined()) live.mutable_grad().reset();
   }
   state_->optimizer.restore(optimizer);
   if (random_engine_) set_random_engine_state(state_->random_engine);
 }
 
+bool training_snapshot::replaced(Optimizer const& optimizer) const {
+  if (empty() || !steps_along_gradients(optimizer)) return false;
+  at::NoGradGuard const no_grad;
+  std::unordered_map<void*, at::Tensor> copies;
+  for (auto const& [name, tensor, copy] : state_->tensors) copies.emplace(tensor.unsafeGetTensorImpl(), copy);
+  step_directions seen;
+  for (auto const& group : optimizer.param_groups()) {
+    for (at::Tensor const& parameter : group.params()) {
+      auto const saved = copies.find(parameter.unsafeGetTensorImpl());
+      if (saved == copies.end() || state_->optimizer.had_momentum(parameter)) continue;
+      seen.add(saved->second, parameter, group.options());
+    }
+  }
+  return seen.of_no_step();
+}
+
 void training_snapshot::fields(archive& a, Module const& model, Optimizer const& optimizer) {
+  c10::InferenceMode const outlives_it(false);
+  at::NoGradGuard const no_grad;
   a.section("training snapshot");
-  std::vector<at::Tensor> const live = everything(model, optimizer);
+  std::vector<named_tensor> const live = everything(model, optimizer);
   if (a.reading()) state_->forget();
   if (!a.reading()) a.reserve(room_in_archive(bytes()));
   std::unordered_map<void*, at::Tensor> copies;
-  for (auto const& [tensor, copy] : state_->tensors) copies.emplace(tensor.unsafeGetTensorImpl(), copy);
+  for (auto const& [name, tensor, copy] : state_->tensors) copies.emplace(tensor.unsafeGetTensorImpl(), copy);
   std::uint64_t count = live.size();
   a(count);
   if (count != live.size())
     archive::refuse(std::format("has {} parameters and buffers; model and optimizer have {}", count, live.size()));
-  for (std::size_t i = 0; i < live.size(); ++i) {
-    auto const held = copies.find(live[i].unsafeGetTensorImpl());
+  for (named_tensor const& here : live) {
+    auto const held = copies.find(here.tensor.unsafeGetTensorImpl());
     at::Tensor copy = held == copies.end() ? at::Tensor() : held->second;
     exchange(a, copy);
     if (!a.reading() || !copy.defined()) continue;
-    if (copy.sizes() != live[i].sizes() || copy.scalar_type() != live[i].scalar_type())
-      archive::refuse(std::format("has tensor {} of shape {}; here its shape is {}, or its type another", i,
-                                  shape(copy), shape(live[i])));
-    state_->tensors.push_back({live[i], state_->where.copy(copy.to(live[i].device()))});
+    if (!same_make(here, copy)) {
+      archive::refuse(std::format("has \"{}\" of shape {}; here its shape is {}, or its type another", here.name,
+                                  shape(copy), shape(here.tensor)));
+    }
+    state_->tensors.push_back({here.name, here.tensor, state_->where.copy(copy.to(here.tensor.device()))});
   }
   state_->optimizer.fields(a, optimizer);
   bool with_engine = state_->random_engine.defined();
@@ -179,7 +234,7 @@ void training_snapshot::clear() noexcept {
 std::size_t training_snapshot::bytes() const {
   if (empty()) return 0;
   std::size_t sum = state_->optimizer.bytes();
-  for (auto const& [live, copy] : state_->tensors) sum += copy.nbytes();
+  for (auto const& [name, live, copy] : state_->tensors) sum += bytes_of(copy);
   return sum;
 }
 

@@ -41,12 +41,20 @@ class training_snapshot {
 
   /// Puts everything back; the optimizer must be the one that was saved. Gradients become undefined, so that none of an
   /// abandoned step is applied: until the next backward pass a `step()` does nothing. Every parameter's version counter
-  /// moves, so that a graph built before cannot be run backward by mistake. Throws `error`, before anything is changed,
-  /// when nothing was saved or a tensor changed its shape since.
+  /// moves, so that a graph built before cannot be run backward by mistake. A tensor whose shape has changed since has
+  /// the one it had. Throws `error`, before anything is changed, when nothing was saved; and one that names the tensor
+  /// where LibTorch cannot write to it.
   void restore(torch::optim::Optimizer& optimizer) const;
 
+  /// Whether the weights are not what one step of the optimizer has made of those that were saved, as far as gradients
+  /// tell: of at least 300 numbers that moved, between 35 % and 65 % went the way of the step. Only what is dense and
+  /// has a gradient counts, of LibTorch's optimizers but for LBFGS, and nothing where momentum had begun before the
+  /// save.
+  bool replaced(torch::optim::Optimizer const& optimizer) const;
+
   /// For checkpoints: the snapshot in an archive, by the places of tensors in a model and an optimizer of the same
-  /// make. Reading throws `checkpoint_error` where they are of another make; the snapshot is empty then.
+  /// make, which may have more parameters and groups than when it was saved. A buffer may have been of another length.
+  /// Reading throws `checkpoint_error` where they are of another make; the snapshot is empty then.
   void fields(archive& a, torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);
 
   bool with_random_engine() const noexcept { return random_engine_; }

@@ -64,6 +64,8 @@ std::string_view to_string(event one) noexcept {
       return "not located";
     case event::overridden:
       return "overridden";
+    case event::marked_anew:
+      return "marked anew";
   }
   return "several";
 }
@@ -106,6 +108,8 @@ std::string_view advice(event one) noexcept {
              "short, or no value made a difference";
     case event::overridden:
       return ": not what is suggested runs; does a schedule set it too?";
+    case event::marked_anew:
+      return ": weights were loaded after the tuner was made, and training goes back to these now; make it last";
     default:
       return {};
   }

@@ -63,7 +63,7 @@ struct guarding {
 
   // What observations lead to, in the order of `tell`.
   bool notice_what_ran(observation const& seen);
-  bool overridden() noexcept;
+  bool overridden(bool elsewhere) noexcept;
   void judge(observation const& seen, observation& inward);
   verdict settle_in(verdict now);
   void choose_remedy(bool restorable);
@@ -152,7 +152,8 @@ suggestion const& guarding::ask(suggestions& inner) {
 void guarding::tell(observation const& seen, suggestions& inner) {
   bool const new_here = notice_what_ran(seen);
   if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
-  if (overridden()) news |= event::overridden;
+  if (overridden(has(seen.noticed, event::overridden))) news |= event::overridden;
+  news |= without(seen.noticed, event::overridden);
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
@@ -186,7 +187,8 @@ void guarding::apply_remedy() {
 void guarding::leave_remedy() {
   remedy.reset();
   step->around(ran);
-  news = has(news, event::failed) ? event::failed : event::regressed;
+  event const why = has(news, event::failed) ? event::failed : event::regressed;
+  news = has(news, event::marked_anew) ? why | event::marked_anew : why;
   wishes = has(wishes, training_state::promote) ? training_state::promote : training_state::keep;
 }
 
@@ -247,11 +249,11 @@ bool guarding::notice_what_ran(observation const& seen) {
 }
 
 // Once in a run: the count stays where it was then.
-bool guarding::overridden() noexcept {
+bool guarding::overridden(bool elsewhere) noexcept {
   constexpr std::size_t by_chance = 10;
   constexpr double apart = 0.01;
   if (not_followed > by_chance) return false;
-  bool another = false;
+  bool another = elsewhere;
   for (std::size_t i = 0; !settled && i < ran.size(); ++i)
     another |= std::abs(ran[i] - out.values[i]) > apart * std::abs(ran[i]);
   not_followed = another ? not_followed + 1 : 0;

@@ -46,12 +46,17 @@ enum class event : std::uint32_t {
   not_located = 1 << 15,
   /// For many observations in a row others than the suggested values ran: something else sets them too.
   overridden = 1 << 16,
+  /// The weights were loaded after the tuner was made: the states that training goes back to were saved anew.
+  marked_anew = 1 << 17,
 };
 
 constexpr event operator|(event a, event b) noexcept {
   return static_cast<event>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
 constexpr event& operator|=(event& a, event b) noexcept { return a = a | b; }
+constexpr event without(event all, event some) noexcept {
+  return static_cast<event>(static_cast<std::uint32_t>(all) & ~static_cast<std::uint32_t>(some));
+}
 /// Whether `all` holds any of `some`.
 constexpr bool has(event all, event some) noexcept {
   return (static_cast<std::uint32_t>(all) & static_cast<std::uint32_t>(some)) != 0;
@@ -148,6 +153,9 @@ struct observation {
   /// is better, as for `metric`, whose scale and noise it need not share.
   double validation = std::numeric_limits<double>::quiet_NaN();
   coverage covers = coverage::unknown;
+  /// What the trainer itself noticed, which the guard tells with the next suggestion. `overridden`: something ran that
+  /// `applied` does not show, such as another ratio of parameter groups; the guard counts it as if `applied` showed it.
+  event noticed = event::none;
 
   /// Set by stages, and left alone by a trainer: what ran was chosen outside the tuner, and is where it should go on
   /// from, as at the end of a reversible trial.

@@ -312,6 +312,21 @@ TEST_CASE("what something else sets in place of the suggested values is noticed,
   CHECK(noticed == 1);
 }
 
+TEST_CASE("what the trainer noticed is told, at once or, where other values ran beside those it tells, by count") {
+  auto tuner = climbing() | guard();
+  int overridden = 0;
+  for (int step = 0; step < 100; ++step) {
+    suggestion const& next = tuner.ask();
+    overridden += has(next.events, event::overridden) ? 1 : 0;
+    CHECK(has(next.events, event::marked_anew) == (step == 4));
+    if (step <= 20) CHECK(overridden == 0);
+    event noticed = step != 10 ? event::overridden : event::none;
+    if (step == 3) noticed |= event::marked_anew;
+    tuner.tell({.metric = 1.0, .noticed = noticed});
+  }
+  CHECK(overridden == 1);
+}
+
 TEST_CASE("a step that is hardly another, or a single one of the user's own, is no override") {
   auto tuner = climbing() | guard();
   configuration other = start();

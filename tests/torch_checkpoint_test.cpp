@@ -1,5 +1,9 @@
+#include <ATen/ops/full.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/zeros.h>
 #include <malloc.h>
 #include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
@@ -15,6 +19,7 @@
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <format>
 #include <fstream>
@@ -272,6 +277,124 @@ TEST_CASE("what hook an open objective fell to is taken from the checkpoint") {
   other.on_step_end(1.0);
   other.resume(*store.read());
   CHECK(other.objective() == hook::epoch);
+}
+
+namespace {
+
+/// A run of the first layer, which the rest joins as a group of its own.
+struct thawed_run {
+  small_network network;
+  optim::Adam adam{network.first_layer(), optim::AdamOptions(1e-3)};
+  torch_tuner tuner = tune(adam, chosen_with(600), run::with_model(network, {}));
+
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) tuner.on_step_end(train_step(network, adam));
+  }
+  void thaw(double rate) {
+    adam.add_param_group(optim::OptimizerParamGroup(network.rest(), std::make_unique<optim::AdamOptions>(rate)));
+  }
+  double rate(std::size_t group) const { return adam.param_groups()[group].options().get_lr(); }
+};
+
+}  // namespace
+
+TEST_CASE("a run to which a group was added can be resumed at once, with the group's ratio") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  for (int const more : {0, 1, 40}) {
+    CAPTURE(more);
+    seed(6);
+    thawed_run original;
+    original.steps(90);
+    original.thaw(original.rate(0) / 4.0);
+    original.steps(more);
+    original.tuner.save(store);
+    original.steps(60);
+
+    seed(98);
+    thawed_run resumed;
+    CHECK_THROWS_MATCHES(resumed.tuner.resume(*store.read()), checkpoint_error, MessageMatches(ContainsSubstring("2")));
+    resumed.thaw(1e-3);
+    resumed.tuner.resume(*store.read());
+    resumed.steps(60);
+    CHECK(same_bits(weights(resumed.network), weights(original.network)));
+    CHECK(resumed.rate(1) == original.rate(1));
+  }
+}
+
+TEST_CASE("a group that was set to 0 by hand stays so in a resumed run, and has its ratio again when it is raised") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  thawed_run original;
+  original.steps(90);
+  original.thaw(original.rate(0) / 4.0);
+  original.steps(1);
+  original.adam.param_groups()[1].options().set_lr(0.0);
+  original.tuner.save(store);
+
+  thawed_run resumed;
+  resumed.thaw(1e-3);
+  resumed.tuner.resume(*store.read());
+  resumed.steps(5);
+  CHECK(resumed.rate(1) == 0.0);
+  resumed.adam.param_groups()[1].options().set_lr(0.5);
+  resumed.steps(1);
+  CHECK(std::abs(resumed.rate(1) / resumed.rate(0) - 0.25) < 1e-12);
+}
+
+TEST_CASE("a run with sparse momentum is saved, and goes on to the bit") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  struct embedded {
+    torch::nn::Embedding model{torch::nn::EmbeddingOptions(50, 4).sparse(true)};
+    optim::SGD sgd{model->parameters(), optim::SGDOptions(0.01).momentum(0.9)};
+    torch_tuner tuner = tune(sgd, chosen_with(600), {.model = model.get(), .snapshot_budget = unlimited});
+
+    void steps(int count) {
+      for (int i = 0; i < count; ++i) {
+        sgd.zero_grad();
+        at::Tensor const loss = model->forward(at::randint(50, {8})).square().mean();
+        loss.backward();
+        sgd.step();
+        tuner.on_step_end(loss);
+      }
+    }
+  };
+  seed(8);
+  embedded original;
+  original.steps(100);
+  original.tuner.save(store);
+  original.steps(50);
+  seed(97);
+  embedded resumed;
+  resumed.tuner.resume(*store.read());
+  resumed.steps(50);
+  CHECK(at::equal(resumed.model->weight, original.model->weight));
+}
+
+TEST_CASE("a run whose memory bank has grown is resumed beside a bank of the first length") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  struct banked : run {
+    at::Tensor bank = network.register_buffer("bank", at::zeros({1, 4}));
+    banked() : run(adam) {}
+    void grow(int count) {
+      for (int i = 0; i < count; ++i) {
+        bank.set_data(at::full({static_cast<std::int64_t>(tuner.steps()) + 2, 4}, 0.5));
+        steps(1);
+      }
+    }
+  };
+  seed(5);
+  banked original;
+  original.grow(150);
+  original.tuner.save(store);
+  banked resumed;
+  resumed.tuner.resume(*store.read());
+  CHECK(same_bits(weights(resumed.network), weights(original.network)));
+  resumed.grow(50);
+  original.network.register_buffer("another", at::zeros({1}));
+  CHECK_THROWS_AS(original.tuner.resume(*store.read()), checkpoint_error);
 }
 
 TEST_CASE("a setter that throws at a resume leaves the run as it was") {

@@ -193,16 +193,6 @@ TEST_CASE("one group is named by its number, and leaves the others alone") {
           R"(the groups disagree, 0.6 in group 0 but 0.9 in group 1)");
 }
 
-TEST_CASE("a group added later joins with the ratio it comes with") {
-  optim::SGD sgd({weight()}, optim::SGDOptions(0.1));
-  optimizer_values values(sgd, {real{"lr", 0.0, 1.0}});
-  CHECK(values.apply(std::array{0.2}));
-  sgd.add_param_group(optim::OptimizerParamGroup({weight()}, std::make_unique<optim::SGDOptions>(0.05)));
-  CHECK(values.apply(std::array{0.4}));
-  CHECK(options<optim::SGDOptions>(sgd, 0).lr() == 0.4);
-  CHECK(options<optim::SGDOptions>(sgd, 1).lr() == 0.2);
-}
-
 TEST_CASE("values that LibTorch takes in silence are refused before anything is applied") {
   optim::SGD sgd({weight()}, optim::SGDOptions(0.1).momentum(0.9));
   double dropout = 0.5;

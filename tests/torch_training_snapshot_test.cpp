@@ -1,5 +1,8 @@
+#include <ATen/ops/arange.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
@@ -397,11 +400,78 @@ TEST_CASE("a restore that cannot be done changes nothing") {
   optim::Adam adam(network.parameters());
   CHECK_THROWS_MATCHES(snapshot.restore(adam), error, MessageMatches(ContainsSubstring("of another kind")));
   CHECK(same_bits(weights(network), trained));
+}
 
+TEST_CASE("a tensor whose shape has changed since the save has its former shape and values after a restore") {
+  seed(12);
+  small_network network;
+  at::Tensor const bank = network.register_buffer("bank", at::randn({2, 3}));
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1).momentum(0.9));
+  train_step(network, sgd);
+  training_snapshot snapshot;
+  snapshot.save(network, sgd);
+  auto const saved = weights(network);
+  bank.set_data(at::randn({7, 3}));
   network.first_bias().set_data(at::randn({3}));
-  auto const changed = weights(network);
-  CHECK_THROWS_MATCHES(snapshot.restore(sgd), error, MessageMatches(ContainsSubstring("shape [3] had the shape [8]")));
-  CHECK(same_bits(weights(network), changed));
+  snapshot.restore(sgd);
+  CHECK(same_bits(weights(network), saved));
+  CHECK(network.first_bias().requires_grad());
+  bank.fill_(1.0);
+  train_step(network, sgd);
+  snapshot.restore(sgd);
+  CHECK(same_bits(weights(network), saved));
+}
+
+TEST_CASE("what cannot be put back is named") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  training_snapshot snapshot;
+  snapshot.save(network, sgd);
+  network.first_bias().set_data(at::ones({1}).expand({8}));  // eight numbers in one place
+  CHECK_THROWS_MATCHES(snapshot.restore(sgd), error, MessageMatches(ContainsSubstring("\"first.bias\"")));
+}
+
+TEST_CASE("sparse momentum is counted, and put back as it was") {
+  seed(13);
+  torch::nn::Embedding model(torch::nn::EmbeddingOptions(20, 4).sparse(true));
+  optim::SGD sgd(model->parameters(), optim::SGDOptions(0.1).momentum(0.9));
+  auto const steps = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      sgd.zero_grad();
+      model->forward(at::arange(i, i + 3)).square().sum().backward();
+      sgd.step();
+    }
+    return model->weight.detach().clone();
+  };
+  steps(2);
+  training_snapshot snapshot;
+  snapshot.save(*model, sgd);
+  CHECK(snapshot.bytes() > model->weight.nbytes());
+  at::Tensor const first = steps(3);
+  snapshot.restore(sgd);
+  CHECK(at::equal(steps(3), first));
+}
+
+TEST_CASE("a snapshot that is saved or restored in inference mode serves the training outside") {
+  seed(14);
+  small_network network;
+  optim::Adam adam(network.parameters(), optim::AdamOptions(0.01));
+  train_step(network, adam);
+  training_snapshot snapshot;
+  {
+    c10::InferenceMode const only_looking;
+    snapshot.save(network, adam);
+  }
+  auto const saved = weights(network);
+  train_step(network, adam);
+  {
+    c10::InferenceMode const only_looking;
+    snapshot.restore(adam);
+  }
+  CHECK(same_bits(weights(network), saved));
+  CHECK_NOTHROW(train_step(network, adam));
+  CHECK_NOTHROW(snapshot.save(network, adam));
+  CHECK_NOTHROW(snapshot.restore(adam));
 }
 
 TEST_CASE("an optimizer that saves nothing is refused instead of half restored") {
