@@ -46,6 +46,13 @@ void archive::section(std::string_view name) {
     refuse(std::format("holds \"{}\" where \"{}\" belongs", shown({found, size}), name));
 }
 
+archive& archive::at_most(std::size_t& value, std::size_t limit, std::string_view option) {
+  (*this)(value);
+  if (reading_ && value > limit)
+    refuse(std::format("is under way with {} = {} or more, here it is {}", option, value, limit));
+  return *this;
+}
+
 archive& archive::operator()(configuration& values) {
   std::uint64_t size = values.size();
   (*this)(size);

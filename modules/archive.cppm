@@ -79,6 +79,8 @@ class archive {
     if (reading_ && !(value >= lowest && value <= highest)) refuse("holds a value outside its bounds");
     return *this;
   }
+  /// A number that an option limits, by whose name the message of the `checkpoint_error` calls it.
+  archive& at_most(std::size_t& value, std::size_t limit, std::string_view option);
   template <class T>
   archive& operator()(std::optional<T>& value) {
     bool present = value.has_value();

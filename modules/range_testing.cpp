@@ -285,18 +285,26 @@ void range_testing::leave_pilots(suggestions& inner) {
   if (!unsettled()) out.state |= training_state::drop_origin;
 }
 
+// What is under way goes on as it began, also where the horizon is another one by now; what is over needs nothing, and
+// what has yet to begin is planned by the horizon here.
 void range_testing::fields(archive& a) {
   a.section("range test");
   a.between(now, phase::first, phase::through);
   if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
-  a(rates)(sweep)(spent)(previous)(ready);
-  a.below(taken, sweep.steps() + 1);
-  if (sweep.steps() == 0 && now != phase::first && now != phase::through)
-    archive::refuse("is in a sweep that this run is too short for");
-  a(proof)(plan)(extra_state)(extra_events)(out)(held);
+  a(rates)(spent)(previous)(ready)(extra_state)(extra_events)(out)(held);
   bool const landed = now >= phase::landing && now < phase::through;
   if (held.size() != out.values.size() && (landed || !held.empty()))
     archive::refuse("holds values of another search space");
+  if (now == phase::through) return;
+  a(sweep);
+  a.below(taken, sweep.steps() + 1);
+  if (sweep.steps() == 0 && now != phase::first) archive::refuse("is in a sweep of no steps");
+  if (landed) {
+    a(proof)(plan);
+  } else if (a.reading()) {
+    proof = unused_proof;
+    plan = unused_plan;
+  }
 }
 
 void range_testing::pass(observation passed, suggestions& inner) {
