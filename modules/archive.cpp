@@ -53,6 +53,13 @@ archive& archive::at_most(std::size_t& value, std::size_t limit, std::string_vie
   return *this;
 }
 
+archive& archive::same_option(std::size_t here, std::string_view option) {
+  std::size_t saved = here;
+  (*this)(saved);
+  if (saved != here) refuse(std::format("is of a run with {} = {}, here it is {}", option, saved, here));
+  return *this;
+}
+
 archive& archive::operator()(configuration& values) {
   std::uint64_t size = values.size();
   (*this)(size);

@@ -81,6 +81,8 @@ class archive {
   }
   /// A number that an option limits, by whose name the message of the `checkpoint_error` calls it.
   archive& at_most(std::size_t& value, std::size_t limit, std::string_view option);
+  /// An option that must be the same in what is read.
+  archive& same_option(std::size_t here, std::string_view option);
   template <class T>
   archive& operator()(std::optional<T>& value) {
     bool present = value.has_value();

@@ -20,7 +20,9 @@ struct recovery {
   std::size_t remedies = 0;     ///< in a row, since a configuration last became good
   bool doubtful = false;        ///< the metric itself may have moved
 
-  void fields(archive& a) { a.between(cooldown_left, std::size_t{0}, cooldown)(regressions)(remedies)(doubtful); }
+  void fields(archive& a) {
+    a.at_most(cooldown_left, cooldown, "guard: cooldown ([stability] cooldown)")(regressions)(remedies)(doubtful);
+  }
 
   inline bool cooling() const noexcept { return cooldown_left > 0; }
 
@@ -95,7 +97,9 @@ struct warm_up {
   std::size_t left = observations;
   bool gate_open = limit == std::numeric_limits<double>::infinity();
 
-  void fields(archive& a) { a.between(left, std::size_t{0}, observations)(gate_open); }
+  void fields(archive& a) {
+    a.at_most(left, observations, "guard: warm_up ([tuning] warmup_steps, warmup_epochs)")(gate_open);
+  }
 
   inline bool active() const noexcept { return left > 0 || !gate_open; }
   /// After each usable observation of the warm-up; whether it was the last.
