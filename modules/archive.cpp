@@ -113,11 +113,6 @@ void archive::refuse_number(std::uint64_t number, std::size_t limit) {
 void archive::refuse_count(std::uint64_t given, std::size_t wanted) {
   refuse(std::format("holds {} values where {} belong", given, wanted));
 }
-void archive::refuse_bytes(std::uint64_t claimed) {
-  refuse(std::format("ends too early: it claims {} bytes more", claimed));
-}
-void archive::refuse_elements(std::uint64_t claimed) {
-  refuse(std::format("claims {} elements, more than its bytes can hold", claimed));
-}
+void archive::refuse_size() { refuse("is damaged: it holds less than it says"); }
 
 }  // namespace autotunenet
