@@ -110,7 +110,7 @@ struct bracketed {
     rates = tied_rates(wanted.values.space(), options.parameter, "bracket");
     if (rates.none()) {
       now = phase::through;
-      extra_events = event::not_located;
+      extra_events = event::not_located | event::no_learning_rate;
       return;
     }
     if (now == phase::through) return;
@@ -141,7 +141,7 @@ struct bracketed {
 
   void leave(observation const& seen, suggestions& inner) {
     now = phase::through;
-    if (coarse(seen)) extra_events = event::not_located;
+    if (coarse(seen)) extra_events = event::not_located | event::not_restorable;
     if (!shares_origin) extra_state = training_state::drop_origin;
     pass(seen, inner);
   }

@@ -41,7 +41,7 @@ void range_testing::begin(suggestion const& wanted) {
   rates = tied_rates(wanted.values.space(), parameter, "range_test");
   if (rates.none()) {
     now = phase::through;
-    extra_events = event::not_located;
+    extra_events = event::not_located | event::no_learning_rate;
     return;
   }
   rates.tie(out.values);
@@ -80,7 +80,7 @@ void range_testing::start(observation const& seen, suggestions& inner) {
   }
   now = phase::through;
   if (!epochs)
-    extra_events = event::not_located;
+    extra_events = event::not_located | (sweep.steps() > 0 ? event::not_restorable : event::run_too_short);
   else if (sweep.steps() > 0)
     extra_state = training_state::drop_origin;
   pass(seen, inner);
@@ -130,7 +130,7 @@ bool range_testing::keep_start(suggestions& inner) {
     now = phase::through;
     out.why = reason::start;
     out.events = event::range_test_ended;
-    if (sweep.followed() && !swept().diverged()) out.events |= event::not_located;
+    if (sweep.followed() && !swept().diverged()) out.events |= event::not_located | event::no_difference;
   }
   return true;
 }
