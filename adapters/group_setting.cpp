@@ -52,6 +52,17 @@ hyperparameter const* find(Optimizer const& optimizer, parsed_name const& name) 
   return found == known.end() ? nullptr : &*found;
 }
 
+/// The name of a setting in LibTorch, where it goes by another one elsewhere; else the name itself, in small letters.
+std::string usual(std::string_view name) {
+  std::string small(name);
+  for (char& c : small) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (small == "learning_rate" || small == "learningrate" || small == "learning-rate") return "lr";
+  if (small == "wd" || small == "l2") return "weight_decay";
+  return small;
+}
+
 [[noreturn]] void refuse_unknown(Optimizer const& optimizer, std::string const& name,
                                  std::span<std::string_view const> others) {
   parsed_name const wanted(name);
@@ -69,7 +80,7 @@ hyperparameter const* find(Optimizer const& optimizer, parsed_name const& name) 
     list += std::format("{}\"{}\"", list.empty() ? "" : ", ", h.name);
     known.push_back(h.name);
   }
-  std::string hint = did_you_mean(wanted.setting, known);
+  std::string hint = did_you_mean(usual(wanted.setting), known);
   if (!hint.starts_with("; did you mean")) hint.clear();
   throw invalid_option(
       std::format("parameter \"{}\": {} has {}, and no setter has this name{}", name, kind.name, list, hint));

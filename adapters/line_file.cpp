@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 import autotunenet;
@@ -24,6 +25,9 @@ line_file::line_file(std::filesystem::path const& file, bool append) : name_(fil
   descriptor_ = descriptor(file, how | O_EXCL);
   made_ = static_cast<bool>(descriptor_);
   if (!made_ && errno == EEXIST) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored))
+      throw invalid_option(std::format("journal {}: is a folder; name a file in it", name_));
     if (!append) {
       throw invalid_option(
           std::format("journal {}: exists; set append to go on with it, or choose another name", name_));
@@ -43,7 +47,9 @@ void line_file::begin() {
   int const why = lock_for_writing(descriptor_.number());
   if (why == EWOULDBLOCK) {
     made_ = false;  // whoever was quicker has it
-    throw error(std::format("journal {}: another process is writing it", name_));
+    throw error(std::format(
+        "journal {}: another journal, of this process or another one, is writing it; give each run a file of its own",
+        name_));
   }
   if (why != 0) fail("cannot be locked", why);
   struct stat status = {};

@@ -303,7 +303,13 @@ torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, tor
 
 torch_tuner tune(torch::optim::Optimizer& optimizer, std::filesystem::path const& settings_file,
                  torch_options options) {
-  return tune(optimizer, read_settings(settings_file), std::move(options));
+  placed_settings const read = read_placed_settings(settings_file);
+  try {
+    return tune(optimizer, read.chosen, std::move(options));
+  } catch (invalid_option const& error) {
+    read.refuse_parameter(error);
+    throw;
+  }
 }
 
 double metric_value(at::Tensor const& metric) {

@@ -4,6 +4,26 @@ if(CMAKE_VERSION VERSION_LESS 3.28)
   set(AutoTuneNet_NOT_FOUND_MESSAGE "AutoTuneNet is a C++20 module: it needs CMake 3.28 or newer")
   return()
 endif()
+if(CMAKE_GENERATOR MATCHES "Makefiles")
+  set(AutoTuneNet_FOUND FALSE)
+  set(AutoTuneNet_NOT_FOUND_MESSAGE "AutoTuneNet is a C++20 module, which Makefiles cannot build: use cmake -G Ninja")
+  return()
+endif()
+# Whoever asks for less than CMake 3.28 gets no scan of its files for imports, unless it is asked for as well.
+if(DEFINED CMAKE_CXX_SCAN_FOR_MODULES AND NOT CMAKE_CXX_SCAN_FOR_MODULES)
+  set(AutoTuneNet_FOUND FALSE)
+  set(AutoTuneNet_NOT_FOUND_MESSAGE "AutoTuneNet is a C++20 module, but CMAKE_CXX_SCAN_FOR_MODULES is \
+${CMAKE_CXX_SCAN_FOR_MODULES}: write set(CMAKE_CXX_SCAN_FOR_MODULES ON) before find_package(AutoTuneNet)")
+  return()
+endif()
+set(CMAKE_CXX_SCAN_FOR_MODULES ON)
+# Code of an older standard cannot import; LibTorch alone asks for C++17.
+if(DEFINED CMAKE_CXX_STANDARD AND (CMAKE_CXX_STANDARD LESS 20 OR CMAKE_CXX_STANDARD EQUAL 98))
+  set(AutoTuneNet_FOUND FALSE)
+  set(AutoTuneNet_NOT_FOUND_MESSAGE "AutoTuneNet is a C++20 module, but CMAKE_CXX_STANDARD is ${CMAKE_CXX_STANDARD}: \
+write set(CMAKE_CXX_STANDARD 20) before find_package(AutoTuneNet)")
+  return()
+endif()
 include(CMakeFindDependencyMacro)
 
 set(autotunenet_wanted core ${AutoTuneNet_FIND_COMPONENTS})

@@ -38,8 +38,11 @@ struct annealed {
   double judged = 0.0;  // what had elapsed when validation was judged last
   double plateau_multiple = 1.0;
   double overfitting_multiple = 1.0;
-  bool best_saved = false;  // the training state at the best validation
-  double anchor = 0.0;      // the peak that a trial or a remedy from outside has set; 0: none
+  bool best_saved = false;     // the training state at the best validation
+  double anchor = 0.0;         // the peak that a trial or a remedy from outside has set; 0: none
+  bool shape_changed = false;  // by a resume with another horizon, which the pending suggestion knows nothing of
+  bool catching_up = false;    // with that shape, by steps that a guard shortens
+  double caught = 0.0;         // what ran last
 
   event news = event::none;  // for the next suggestion
   training_state wishes = training_state::keep;
@@ -77,6 +80,10 @@ struct annealed {
     out.events = wanted.events | std::exchange(news, event::none);
     out.state = wanted.state | std::exchange(wishes, training_state::keep);
     multiple = shape();
+    if (std::exchange(shape_changed, false)) {
+      catching_up = true;
+      caught = 0.0;
+    }
     out.values.assign(*axis, leashed(wanted.values[*axis]) * multiple);
     out.why = wanted.why == reason::hold && multiple < 1.0 ? reason::anneal : wanted.why;
     return out;
@@ -115,7 +122,9 @@ struct annealed {
       // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
       double const ran = applied[*axis];
       double const suggested = leashed(wanted.values[*axis]);
-      applied[*axis] = ran == out.values[*axis] || multiple <= 0.0 ? suggested : ran / multiple;
+      catching_up = catching_up && !seen.relocated && lags_behind(ran);
+      bool const as_suggested = catching_up || ran == out.values[*axis] || multiple <= 0.0;
+      applied[*axis] = as_suggested ? suggested : ran / multiple;
       passed.applied = applied;
       follow_outside(seen.relocated, applied[*axis]);
     }
@@ -127,6 +136,15 @@ struct annealed {
     a.section("anneal");
     a(out)(multiple)(elapsed)(plateau_multiple)(plateau);
     a(overfitting_multiple)(judged)(overfitting)(best_saved)(anchor)(news)(wishes);
+    std::size_t horizon = options.horizon;
+    a(horizon)(shape_changed)(catching_up)(caught);
+    shape_changed = shape_changed || horizon != options.horizon;
+  }
+
+  // What runs below a shape that has jumped says nothing of the peak, as long as it does not turn down.
+  bool lags_behind(double ran) noexcept {
+    constexpr double nearly = 0.99;
+    return ran < nearly * out.values[*axis] && ran >= nearly * std::exchange(caught, ran);
   }
 
   double leashed(double peak) const noexcept {
@@ -201,7 +219,7 @@ struct annealed {
     box.assign(space, outer);
     if (double const next = shape(); next > 0.0) {
       for (double* bound : {&box.lower[*axis], &box.upper[*axis]})
-        *bound = space.to_unit(*axis, leashed(space.from_unit(*axis, *bound) / next));
+        *bound = space.to_unit(*axis, catching_up ? applied[*axis] : leashed(space.from_unit(*axis, *bound) / next));
     }
     return {box.lower, box.upper};
   }

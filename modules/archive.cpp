@@ -46,6 +46,20 @@ void archive::section(std::string_view name) {
     refuse(std::format("holds \"{}\" where \"{}\" belongs", shown({found, size}), name));
 }
 
+archive& archive::at_most(std::size_t& value, std::size_t limit, std::string_view option) {
+  (*this)(value);
+  if (reading_ && value > limit)
+    refuse(std::format("is under way with {} = {} or more, here it is {}", option, value, limit));
+  return *this;
+}
+
+archive& archive::same_option(std::size_t here, std::string_view option) {
+  std::size_t saved = here;
+  (*this)(saved);
+  if (saved != here) refuse(std::format("is of a run with {} = {}, here it is {}", option, saved, here));
+  return *this;
+}
+
 archive& archive::operator()(configuration& values) {
   std::uint64_t size = values.size();
   (*this)(size);
@@ -99,11 +113,6 @@ void archive::refuse_number(std::uint64_t number, std::size_t limit) {
 void archive::refuse_count(std::uint64_t given, std::size_t wanted) {
   refuse(std::format("holds {} values where {} belong", given, wanted));
 }
-void archive::refuse_bytes(std::uint64_t claimed) {
-  refuse(std::format("ends too early: it claims {} bytes more", claimed));
-}
-void archive::refuse_elements(std::uint64_t claimed) {
-  refuse(std::format("claims {} elements, more than its bytes can hold", claimed));
-}
+void archive::refuse_size() { refuse("is damaged: it holds less than it says"); }
 
 }  // namespace autotunenet

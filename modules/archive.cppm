@@ -79,6 +79,10 @@ class archive {
     if (reading_ && !(value >= lowest && value <= highest)) refuse("holds a value outside its bounds");
     return *this;
   }
+  /// A number that an option limits, by whose name the message of the `checkpoint_error` calls it.
+  archive& at_most(std::size_t& value, std::size_t limit, std::string_view option);
+  /// An option that must be the same in what is read.
+  archive& same_option(std::size_t here, std::string_view option);
   template <class T>
   archive& operator()(std::optional<T>& value) {
     bool present = value.has_value();
@@ -128,7 +132,7 @@ class archive {
   void block(void* data, std::size_t size) { raw(data, size); }
   /// Before memory is taken for what is read: throws where fewer bytes than that are left.
   void expect(std::uint64_t size) const {
-    if (reading_ && size > from_.size() - at_) refuse_bytes(size);
+    if (reading_ && size > from_.size() - at_) refuse_size();
   }
   /// The space must be the same in what is read; the message of the `checkpoint_error` names the first parameter that
   /// is not.
@@ -141,7 +145,7 @@ class archive {
   std::size_t length(std::size_t size, std::size_t least) {
     std::uint64_t stored = size;
     (*this)(stored);
-    if (reading_ && stored > (from_.size() - at_) / least) refuse_elements(stored);
+    if (reading_ && stored > (from_.size() - at_) / least) refuse_size();
     return static_cast<std::size_t>(stored);
   }
   template <class Values>
@@ -167,14 +171,13 @@ class archive {
       written_.insert(written_.end(), first, first + size);
       return;
     }
-    if (from_.size() - at_ < size) refuse("ends too early");
+    if (from_.size() - at_ < size) refuse("is damaged: it ends too early");
     std::memcpy(data, from_.data() + at_, size);
     at_ += size;
   }
   [[noreturn]] static void refuse_number(std::uint64_t number, std::size_t limit);
   [[noreturn]] static void refuse_count(std::uint64_t given, std::size_t wanted);
-  [[noreturn]] static void refuse_bytes(std::uint64_t claimed);
-  [[noreturn]] static void refuse_elements(std::uint64_t claimed);
+  [[noreturn]] static void refuse_size();
 
   std::vector<std::byte> written_;
   std::span<std::byte const> from_;

@@ -57,8 +57,9 @@ struct bracketed {
   enum class phase : std::uint8_t { first, down, leap, climb, landing, proving, through };
 
   bracket_options options;
-  std::size_t rung;  // observations of one value
-  phase now = phase::first;
+  std::size_t planned_rung;  // by the horizon here
+  phase now;
+  std::size_t rung = planned_rung;  // observations of one value
   tied_rates rates{};
   point start{};
   point best{};   // what led furthest
@@ -109,9 +110,10 @@ struct bracketed {
     rates = tied_rates(wanted.values.space(), options.parameter, "bracket");
     if (rates.none()) {
       now = phase::through;
-      extra_events = event::not_located;
+      extra_events = event::not_located | event::no_learning_rate;
       return;
     }
+    if (now == phase::through) return;
     rates.tie(wanted.values);
     lowest = std::log(rates.value(wanted.values));
     out.state |= training_state::mark_origin;
@@ -139,7 +141,7 @@ struct bracketed {
 
   void leave(observation const& seen, suggestions& inner) {
     now = phase::through;
-    if (coarse(seen)) extra_events = event::not_located;
+    if (coarse(seen)) extra_events = event::not_located | event::not_restorable;
     if (!shares_origin) extra_state = training_state::drop_origin;
     pass(seen, inner);
   }
@@ -376,6 +378,8 @@ struct bracketed {
     if (rates.none() && now != phase::through) archive::refuse("searches a parameter that is not here");
     a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
     a(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
+    a.between(rung, std::size_t{1}, std::numeric_limits<std::size_t>::max() / 2);
+    if (now == phase::first && gone == 0.0) rung = planned_rung;
     a.between(better, 0, proof).between(no_better, 0, doubt);
   }
 };
@@ -400,8 +404,10 @@ bracket::bracket(bracket_options options, std::pmr::memory_resource* memory)
 suggestions bracket::operator()(suggestions inner) const {
   auto const whole = static_cast<double>(options_.horizon);
   auto const rung = std::max<std::size_t>(1, static_cast<std::size_t>(options_.rung * whole));
-  if (options_.horizon > 0 && affordable_trials(options_, rung) < 1.0) return inner;
-  return drive(bracketed{options_, rung}, std::move(inner), memory_);
+  // Too short a run keeps the stage, to be gone on with as a longer one.
+  bool const none = options_.horizon > 0 && affordable_trials(options_, rung) < 1.0;
+  auto const first = none ? bracketed::phase::through : bracketed::phase::first;
+  return drive(bracketed{options_, rung, first}, std::move(inner), memory_);
 }
 
 }  // namespace autotunenet

@@ -35,8 +35,12 @@ struct branch_tested {
   enum class phase : std::uint8_t { waiting, branching, landing, through };
 
   branch_test_options options;
-  std::size_t length;  // of a branch
+  std::size_t affordable;  // observations of a branch by the horizon here; 0: too few for a test
+  std::size_t horizon = options.horizon;
+  double due = options.at * static_cast<double>(options.horizon);
+  std::size_t length = affordable;  // of a branch
   phase now = phase::waiting;
+  bool told = false;
   tied_rates rates{};
   double elapsed = 0.0;  // since training began, or began again
   double spent = 0.0;
@@ -70,6 +74,7 @@ struct branch_tested {
   }
 
   void tell(observation const& seen, suggestions& inner) {
+    told = true;
     switch (now) {
       case phase::waiting:
         return wait(seen, inner);
@@ -90,8 +95,7 @@ struct branch_tested {
       recent_level += (seen.metric - recent_level) * (started < start_metrics ? 1.0 : 0.1);
     }
     pass(seen, inner);
-    double const due = options.at * static_cast<double>(options.horizon);
-    if (elapsed < due || !seen.usable() || !seen.restorable || inner.poll() == nullptr) return;
+    if (length == 0 || elapsed < due || !seen.usable() || !seen.restorable || inner.poll() == nullptr) return;
     if (!(start_level > recent_level)) {
       now = phase::through;
       return;
@@ -161,6 +165,9 @@ struct branch_tested {
     a.between(now, phase::waiting, phase::through);
     if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
     a(rates)(elapsed)(spent)(start_level)(recent_level)(base)(step)(at_end)(out);
+    a(told)(horizon).between(due, 0.0, std::numeric_limits<double>::max());
+    a.at_most(length, options.most_steps, "branch_test: most_steps");
+    if (now == phase::branching && length == 0) archive::refuse("holds branches of no steps");
     a.between(started, 0, start_metrics)
         .between(far_off, 0, too_often)
         .between(multiple, branch_curve::least, branch_curve::most);
@@ -172,6 +179,19 @@ struct branch_tested {
     else if (!curve)
       curve.emplace(start_level, options.tolerance);
     if (curve) a(*curve);
+    if (a.reading() && horizon != options.horizon) go_by_horizon_here();
+  }
+
+  // Branches under way go on as they began. Those to come are due by the later one of both horizons, since a test
+  // outside that began by the other one may still hold the place for a saved state; where that time has passed, as in a
+  // run that came to its end and is to go on, there are none.
+  void go_by_horizon_here() noexcept {
+    horizon = options.horizon;
+    if (now != phase::waiting) return;
+    length = affordable;
+    double const due_here = options.at * static_cast<double>(options.horizon);
+    due = told ? std::max(due, due_here) : due_here;
+    if (length > 0 && told && elapsed >= due) now = phase::through;
   }
 
   // The first stretch that counts again: the inner tuner learns where it goes on, and how much of the run is gone.
@@ -218,8 +238,8 @@ branch_test::branch_test(branch_test_options options, std::pmr::memory_resource*
 suggestions branch_test::operator()(suggestions inner) const {
   double const affordable = options_.budget * static_cast<double>(options_.horizon) / most_branches;
   auto const length = std::min(options_.most_steps, static_cast<std::size_t>(affordable));
-  if (length < options_.least_steps) return inner;
-  return drive(branch_tested{options_, length}, std::move(inner), memory_);
+  // Too short a run keeps the stage, to be gone on with as a longer one.
+  return drive(branch_tested{options_, length < options_.least_steps ? 0 : length}, std::move(inner), memory_);
 }
 
 }  // namespace autotunenet

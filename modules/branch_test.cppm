@@ -35,9 +35,9 @@ struct branch_test_options {
 /// would always say "smaller" (the short-horizon bias, Wu et al. 2018); the place where the metric turns up does not.
 /// The state is put back after each branch, and the inner tuner is told the value it goes on with.
 ///
-/// Suggestions of a branch carry `reason::range_test`. Left out where the trainer cannot restore its state or the
-/// horizon is too short. A space without "lr" passes unchanged. Throws `invalid_option`, in ask where another
-/// parameter is named and not there.
+/// Suggestions of a branch carry `reason::range_test`. There are none where the trainer cannot restore its state or the
+/// horizon is too short: then all passes unchanged. A space without "lr" passes unchanged. Throws `invalid_option`, in
+/// ask where another parameter is named and not there.
 class branch_test {
  public:
   explicit branch_test(branch_test_options options = {}, std::pmr::memory_resource* memory = nullptr);

@@ -36,11 +36,12 @@ void load(Object& object, std::span<std::byte const> bytes) {
 /// were made from the same settings. Options are not saved, and only what follows from them is compared: the search
 /// space, the kind of tuner, the stages and their order, and over how many values averages and tuners look back. All
 /// else (seed, horizon, `max_delta`, patience, ...) may differ without a word: the run goes on under the options of the
-/// pipeline here, and random numbers where they were. Only what is under way for longer than those options allow, a
-/// sweep, a warm-up or a cooldown that would be shorter here, is refused. Nor do the bytes carry a checksum of their
-/// own: `load` refuses what cannot be, but damage that still makes sense is only noticed in a checkpoint (`encode`,
-/// `checkpoint_store`). Throws `checkpoint_error` where a part of the pipeline cannot be saved; see
-/// `generator::fields`.
+/// pipeline here, and random numbers where they were. Under another horizon trials that are under way end as they
+/// began, those that are over are not repeated, and those to come go by the horizon here; branches whose time it has
+/// passed are left out. Only a warm-up or a cooldown under way that would be shorter here is refused. Nor do the bytes
+/// carry a checksum of their own: `load` refuses what cannot be, but damage that still makes sense is only noticed in a
+/// checkpoint (`encode`, `checkpoint_store`). Throws `checkpoint_error` where a part of the pipeline cannot be saved;
+/// see `generator::fields`.
 [[nodiscard]] std::vector<std::byte> save(suggestions& pipeline);
 void load(suggestions& pipeline, std::span<std::byte const> bytes);
 

@@ -34,6 +34,33 @@ std::filesystem::path folder_of(std::filesystem::path const& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }
 
+std::string_view kind_of(std::filesystem::file_type type) noexcept {
+  switch (type) {
+    case std::filesystem::file_type::directory:
+      return "a folder";
+    case std::filesystem::file_type::fifo:
+      return "a pipe";
+    case std::filesystem::file_type::socket:
+      return "a socket";
+    case std::filesystem::file_type::block:
+    case std::filesystem::file_type::character:
+      return "a device";
+    default:
+      return "something else";
+  }
+}
+
+/// A rename would replace whatever has the name, and a pipe would never open.
+void refuse_all_but_files(std::filesystem::path const& file) {
+  std::error_code ignored;
+  auto const type = std::filesystem::status(file, ignored).type();
+  if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found ||
+      type == std::filesystem::file_type::none)
+    return;
+  throw checkpoint_error(
+      std::format("checkpoint {}: is {}, not a file; choose another name", file.string(), kind_of(type)));
+}
+
 /// Makes renames in a folder last; some file systems cannot, and say EINVAL.
 int sync_folder(std::filesystem::path const& file) noexcept {
   descriptor const folder(folder_of(file), O_RDONLY | O_DIRECTORY);
@@ -54,6 +81,7 @@ int write_durably(std::filesystem::path const& file, std::span<std::byte const> 
 }
 
 std::optional<std::vector<std::byte>> contents(std::filesystem::path const& file) {
+  refuse_all_but_files(file);
   descriptor const in(file, O_RDONLY);
   if (!in && errno == ENOENT) return std::nullopt;
   if (!in) fail(file, "cannot be opened", errno);
@@ -81,17 +109,25 @@ std::optional<checkpoint> read_file(std::filesystem::path const& file) {
 
 std::filesystem::path with_ending(std::filesystem::path file, char const* ending) { return file += ending; }
 
-/// The lock holds where it was made, wherever the process goes: so must the name.
+/// All that a store renames or opens.
+void check_place(std::filesystem::path const& file) {
+  for (char const* ending : {"", ".previous", ".new", ".lock"}) refuse_all_but_files(with_ending(file, ending));
+}
+
+/// The lock holds where it was made, wherever the process goes: so must the name. A link stands for what it names,
+/// which a rename would not reach, nor the lock of another store.
 std::filesystem::path lasting(std::filesystem::path const& file) {
   std::error_code why;
-  auto found = std::filesystem::absolute(file, why);
-  if (why) fail(file, "cannot be found", why.value());
+  bool const link = std::filesystem::is_symlink(file, why);
+  auto found = link ? std::filesystem::canonical(file, why) : std::filesystem::absolute(file, why);
+  if (why) fail(file, link ? "is a link that leads nowhere" : "cannot be found", why.value());
   return found;
 }
 
 }  // namespace
 
 checkpoint_store::checkpoint_store(std::filesystem::path file) : file_(lasting(file)) {
+  check_place(file_);
   auto const lock = with_ending(file_, ".lock");
   lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0) fail(lock, "cannot be made", errno);
@@ -130,6 +166,7 @@ bool checkpoint_store::newest_is_whole() const {
 }
 
 void checkpoint_store::write(std::span<checkpoint_part const> parts) {
+  check_place(file_);
   auto const fresh = with_ending(file_, ".new");
   bool const keeps_newest = newest_is_whole();
   if (int const why = write_durably(fresh, header_of(parts), parts); why != 0) {

@@ -64,6 +64,14 @@ std::string_view to_string(event one) noexcept {
       return "not located";
     case event::overridden:
       return "overridden";
+    case event::no_learning_rate:
+      return "no parameter is the learning rate";
+    case event::not_restorable:
+      return "training state cannot be put back";
+    case event::run_too_short:
+      return "run too short";
+    case event::no_difference:
+      return "no value made a difference";
     case event::marked_anew:
       return "marked anew";
   }
@@ -102,10 +110,10 @@ std::string_view advice(event one) noexcept {
       return " since the start: is the direction right?";
     case event::horizon_passed:
       return ": is the run longer than planned?";
-    case event::not_located:
-      return ": no parameter is the learning rate, training state cannot be put back (was the model given?), the run "
-             "is too "
-             "short, or no value made a difference";
+    case event::not_restorable:
+      return " (was the model given?)";
+    case event::run_too_short:
+      return " to look for a learning rate";
     case event::overridden:
       return ": not what is suggested runs; does a schedule set it too?";
     case event::marked_anew:

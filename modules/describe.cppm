@@ -7,11 +7,12 @@ export namespace autotunenet {
 
 /// Every event there is, alone.
 inline constexpr std::array all_events{
-    event::clamped,        event::rolled_back,   event::backed_off,       event::cooldown_began,
-    event::cooldown_ended, event::warm_up_ended, event::range_test_began, event::range_test_ended,
-    event::regressed,      event::failed,        event::became_good,      event::rebased,
-    event::only_worse,     event::overfitting,   event::horizon_passed,   event::not_located,
-    event::overridden,     event::marked_anew,
+    event::clamped,        event::rolled_back,      event::backed_off,       event::cooldown_began,
+    event::cooldown_ended, event::warm_up_ended,    event::range_test_began, event::range_test_ended,
+    event::regressed,      event::failed,           event::became_good,      event::rebased,
+    event::only_worse,     event::overfitting,      event::horizon_passed,   event::not_located,
+    event::overridden,     event::no_learning_rate, event::not_restorable,   event::run_too_short,
+    event::no_difference,  event::marked_anew,
 };
 
 /// A single event in words: "rolled back".

@@ -7,8 +7,6 @@
 namespace autotunenet {
 
 namespace {
-// Training steps that tell a level from its noise.
-constexpr double least_proof = 16.0;
 // Of the sweep's fall, what a run has to make to have proven itself, and what its value is divided by if it does not.
 constexpr double proven_part = 0.7;
 constexpr double much_lower = 4.0;
@@ -30,7 +28,7 @@ constexpr double has_to_gain_noises = 0.7;
 }  // namespace
 
 double landing_proof::length_for(double part, std::size_t run) noexcept {
-  return std::max(part * static_cast<double>(run), least_proof);
+  return std::clamp(part * static_cast<double>(run), least_length, most_length);
 }
 
 landing_proof::landing_proof(double length, std::size_t restarts) noexcept

@@ -90,12 +90,19 @@ class landing_proof {
   bool watched() const noexcept { return later_.over(); }
   bool relapsed() const noexcept { return relapsed_; }
 
+  /// With its length, which a proof under way keeps where the horizon is another.
   template <class Archive>
   void fields(Archive& a) {
+    double length = length_;
+    a.between(length, least_length, most_length);
+    if (length != length_) *this = landing_proof(length, restarts_);
     a(should_fall_)(value_)(safe_)(run_.all)(pilot_)(later_)(relapsed_)(restarted_)(run_.recent);
   }
 
  private:
+  // Training steps that tell a level from its noise, and more than any run has.
+  static constexpr double least_length = 16.0, most_length = 1e15;
+
   // Since the last landing.
   struct training {
     stretch all;

@@ -33,6 +33,7 @@ class moving_average {
   inline double mean() const noexcept { return mean_; }
   /// Values since the start, at most `window`.
   inline std::size_t count() const noexcept { return count_; }
+  inline std::size_t window() const noexcept { return window_; }
   inline bool full() const noexcept { return count_ == window_; }
   /// How many independent values the mean is worth: its variance is that of one value divided by this.
   double effective_count() const noexcept;

@@ -94,8 +94,8 @@ suggestions located(suggestions made, tuning_settings const& given, std::pmr::me
   if (!coarse) {
     range_test_options const search{.parameter = rate, .horizon = given.horizon};
     // A run pays for branches or for pilots.
-    if (given.horizon >= search.long_run)
-      made = std::move(made) | branch_test({.parameter = rate, .horizon = given.horizon}, memory);
+    std::size_t const branched = given.horizon >= search.long_run ? given.horizon : 0;
+    made = std::move(made) | branch_test({.parameter = rate, .horizon = branched}, memory);
     made = std::move(made) | range_test(search, memory);
   }
   if (given.objective == hook::step) return made;

@@ -19,10 +19,9 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double goes_on = 10.0;
 }  // namespace
 
-range_curve::range_curve(std::size_t steps)
-    : settle_(std::max<std::size_t>(6, steps / 8)),
-      average_(std::exp(-1.0 / (0.02 * static_cast<double>(steps) + 0.5))),
-      best_(infinity) {
+void range_curve::plan(std::size_t steps) {
+  settle_ = std::max<std::size_t>(6, steps / 8);
+  average_.keep(std::exp(-1.0 / (0.02 * static_cast<double>(steps) + 0.5)));
   values_.reserve(steps);
   smoothed_.reserve(steps);
   first_.reserve(settle_);

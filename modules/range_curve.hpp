@@ -14,7 +14,9 @@ namespace autotunenet {
 class range_curve {
  public:
   /// @param steps how many metrics the sweep has at most
-  explicit range_curve(std::size_t steps);
+  explicit range_curve(std::size_t steps) { plan(steps); }
+  /// As if it had been made for so many; what was added stays.
+  void plan(std::size_t steps);
 
   /// The metric that was seen after training at `value`; values rise, metrics are finite. A single one that is far out
   /// decides nothing.
@@ -93,7 +95,7 @@ class range_curve {
   double tolerance() const noexcept;
   double before_the_last() const noexcept;
 
-  std::size_t settle_;  // metrics that always belong to the level at the start
+  std::size_t settle_ = 0;  // metrics that always belong to the level at the start
   std::vector<double> values_;
   std::vector<double> smoothed_;
   recent_level average_;
@@ -101,7 +103,7 @@ class range_curve {
   level start_;
   double last_ = std::numeric_limits<double>::quiet_NaN();
   double grain_ = std::numeric_limits<double>::infinity();  // the smallest difference of neighbours that differ
-  double best_;
+  double best_ = std::numeric_limits<double>::infinity();
   double best_value_ = 0.0;
   bool over_before_ = false;
   bool far_before_ = false;

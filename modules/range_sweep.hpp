@@ -52,8 +52,16 @@ class range_sweep {
   /// For a metric that never fell: the start, moved to where training works if that is known.
   double nearest_that_works(double start) const noexcept;
 
+  /// With the number of steps, which a sweep under way keeps where the horizon is another.
   template <class Archive>
   void fields(Archive& a) {
+    std::size_t steps = steps_;
+    a.at_most(steps, options_.most_steps, "range_test: most_steps");
+    if (steps == 1) a.refuse("holds a sweep of a single step");
+    if (steps != steps_) {
+      curve_.plan(steps);
+      steps_ = steps;
+    }
     a(curve_)(not_followed_)(failed_at_)(random_);
     a.below(repeated_, most_repeats + 1);
   }

@@ -41,7 +41,7 @@ void range_testing::begin(suggestion const& wanted) {
   rates = tied_rates(wanted.values.space(), parameter, "range_test");
   if (rates.none()) {
     now = phase::through;
-    extra_events = event::not_located;
+    extra_events = event::not_located | event::no_learning_rate;
     return;
   }
   rates.tie(out.values);
@@ -80,7 +80,7 @@ void range_testing::start(observation const& seen, suggestions& inner) {
   }
   now = phase::through;
   if (!epochs)
-    extra_events = event::not_located;
+    extra_events = event::not_located | (sweep.steps() > 0 ? event::not_restorable : event::run_too_short);
   else if (sweep.steps() > 0)
     extra_state = training_state::drop_origin;
   pass(seen, inner);
@@ -134,7 +134,8 @@ bool range_testing::keep_start(suggestions& inner) {
     now = phase::through;
     out.why = reason::start;
     out.events = event::range_test_ended;
-    if (sweep.followed() && !(sweep.speaks() && swept().diverged())) out.events |= event::not_located;
+    if (sweep.followed() && !(sweep.speaks() && swept().diverged()))
+      out.events |= event::not_located | (sweep.speaks() ? event::no_difference : event::failed);
   }
   return true;
 }
@@ -289,18 +290,26 @@ void range_testing::leave_pilots(suggestions& inner) {
   if (!unsettled()) out.state |= training_state::drop_origin;
 }
 
+// What is under way goes on as it began, also where the horizon is another one by now; what is over needs nothing, and
+// what has yet to begin is planned by the horizon here.
 void range_testing::fields(archive& a) {
   a.section("range test");
   a.between(now, phase::first, phase::through);
   if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
-  a(rates)(sweep)(spent)(previous)(ready);
-  a.below(taken, sweep.steps() + 1);
-  if (sweep.steps() == 0 && now != phase::first && now != phase::through)
-    archive::refuse("is in a sweep that this run is too short for");
-  a(proof)(plan)(extra_state)(extra_events)(out)(held);
+  a(rates)(spent)(previous)(ready)(extra_state)(extra_events)(out)(held);
   bool const landed = now >= phase::landing && now < phase::through;
   if (held.size() != out.values.size() && (landed || !held.empty()))
     archive::refuse("holds values of another search space");
+  if (now == phase::through) return;
+  a(sweep);
+  a.below(taken, sweep.steps() + 1);
+  if (sweep.steps() == 0 && now != phase::first) archive::refuse("is in a sweep of no steps");
+  if (landed) {
+    a(proof)(plan);
+  } else if (a.reading()) {
+    proof = unused_proof;
+    plan = unused_plan;
+  }
 }
 
 void range_testing::pass(observation passed, suggestions& inner) {

@@ -24,7 +24,12 @@ namespace autotunenet {
 /// to prove what the sweep found, and of pilots.
 struct range_testing {
   range_testing(std::string name, range_sweep values, landing_proof const& landing, pilot_plan const& others)
-      : parameter(std::move(name)), sweep(std::move(values)), proof(landing), plan(others) {}
+      : parameter(std::move(name)),
+        sweep(std::move(values)),
+        unused_proof(landing),
+        unused_plan(others),
+        proof(landing),
+        plan(others) {}
 
   suggestion const& ask(suggestions& inner);
   void tell(observation const& seen, suggestions& inner);
@@ -77,6 +82,9 @@ struct range_testing {
 
   std::string parameter;
   range_sweep sweep;
+  // Of the horizon here, as long as nothing has landed.
+  landing_proof unused_proof;
+  pilot_plan unused_plan;
   landing_proof proof;
   pilot_plan plan;
   phase now = phase::first;

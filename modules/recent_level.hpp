@@ -16,6 +16,8 @@ class recent_level {
   /// @pre known()
   double mean() const noexcept { return sum_ / weight_; }
   double kept() const noexcept { return kept_; }
+  /// From the next metric on.
+  void keep(double kept) noexcept { kept_ = kept; }
 
   template <class Archive>
   void fields(Archive& a) {

@@ -22,7 +22,8 @@ struct recovery {
   bool doubtful = false;        ///< the metric itself may have moved
 
   void fields(archive& a) {
-    a.between(cooldown_left, std::size_t{0}, cooldown)(regressions)(remedies)(reached)(doubtful);
+    a.at_most(cooldown_left, cooldown, "guard: cooldown ([stability] cooldown)");
+    a(regressions)(remedies)(reached)(doubtful);
   }
 
   inline bool cooling() const noexcept { return cooldown_left > 0; }
@@ -108,7 +109,9 @@ struct warm_up {
   std::size_t left = observations;
   bool gate_open = limit == std::numeric_limits<double>::infinity();
 
-  void fields(archive& a) { a.between(left, std::size_t{0}, observations)(gate_open); }
+  void fields(archive& a) {
+    a.at_most(left, observations, "guard: warm_up ([tuning] warmup_steps, warmup_epochs)")(gate_open);
+  }
 
   inline bool active() const noexcept { return left > 0 || !gate_open; }
   /// After each usable observation of the warm-up; whether it was the last.

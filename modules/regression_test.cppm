@@ -160,6 +160,7 @@ class regression_test {
 
   void fields(archive& a) {
     a.section("regression test");
+    a.same_option(limits_.window, "guard: window ([stability] window)");
     a(noise_)(noise_of_changes_)(mean_)(best_)(margin_)(margin_count_)(start_)(begun_)(last_)(before_last_)(raw_count_);
     a.below(since_mean_, limits_.window)(last_mean_)(scatter_)(noise_at_best_);
   }

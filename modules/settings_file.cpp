@@ -65,6 +65,7 @@ class settings_reader {
     return std::move(made_);
   }
   toml_problems& problems() noexcept { return problems_; }
+  std::vector<placed_settings::place>& parameter_places() noexcept { return parameter_places_; }
 
  private:
   static constexpr std::string_view sections[] = {"parameters", "tuning", "metrics", "stability"};
@@ -99,6 +100,7 @@ class settings_reader {
     for (toml_parameter const& p : read_toml_parameters(section, problems_)) {
       try {
         all.push_back(checked(p));
+        parameter_places_.push_back({p.place.line, p.place.column});
       } catch (invalid_option const& error) {
         problems_.add(p.place, std::format("[parameters] {}: {}", p.name, reason_of(error, p.name)));
       }
@@ -200,11 +202,10 @@ class settings_reader {
   settings made_;
   toml_problems problems_;
   std::vector<std::pair<setting_key const*, toml::source_position>> places_;
+  std::vector<placed_settings::place> parameter_places_;
 };
 
-}  // namespace
-
-settings parse_settings(std::string_view text, std::string_view name) {
+placed_settings parse(std::string_view text, std::string_view name) {
   if (text.size() > largest_file) {
     refuse(name, std::format("is too large: {} bytes; allowed: at most {}", text.size(), largest_file));
   }
@@ -224,10 +225,16 @@ settings parse_settings(std::string_view text, std::string_view name) {
       found.push_back({p.place.line, p.place.column, std::move(p.text)});
     throw settings_error(std::string(name), std::move(found));
   }
-  return made;
+  return {std::move(made), std::string(name), std::move(reader.parameter_places())};
 }
 
-settings read_settings(std::filesystem::path const& file) {
+}  // namespace
+
+settings parse_settings(std::string_view text, std::string_view name) { return parse(text, name).chosen; }
+
+settings read_settings(std::filesystem::path const& file) { return read_placed_settings(file).chosen; }
+
+placed_settings read_placed_settings(std::filesystem::path const& file) {
   std::string const name = file.string();
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored)) refuse(name, "is a folder, not a settings file");
@@ -239,7 +246,16 @@ settings read_settings(std::filesystem::path const& file) {
   if (from.bad()) refuse(name, std::format("cannot be read: {}", std::strerror(errno)));
   text.resize(static_cast<std::size_t>(from.gcount()));
   if (text.size() > largest_file) refuse(name, std::format("is too large; allowed: at most {} bytes", largest_file));
-  return parse_settings(text, name);
+  return parse(text, name);
+}
+
+void placed_settings::refuse_parameter(invalid_option const& error) const {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    std::string const& name = name_of((*chosen.parameters)[i]);
+    std::string const reason = reason_of(error, name);
+    if (reason == error.what()) continue;
+    refuse(file, std::format("[parameters] {}: {}", name, reason), parameters[i].line, parameters[i].column);
+  }
 }
 
 }  // namespace autotunenet

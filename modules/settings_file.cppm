@@ -37,6 +37,23 @@ settings parse_settings(std::string_view text, std::string_view name = "settings
 /// The same from a file.
 settings read_settings(std::filesystem::path const& file);
 
+/// Settings, and where their file defines each parameter, in the space's order: what is found to be wrong with one only
+/// later, as that an optimizer has no such thing, can still be told with its place.
+struct placed_settings {
+  settings chosen;
+  std::string file;
+  struct place {
+    std::size_t line;
+    std::size_t column;
+  };
+  std::vector<place> parameters;
+
+  /// Throws `settings_error` with the place where the error speaks of a parameter of the file, as by
+  /// `parameter "lr": ...`; returns otherwise.
+  void refuse_parameter(invalid_option const&) const;
+};
+placed_settings read_placed_settings(std::filesystem::path const& file);
+
 /// The settings as a file, every key written out. Reading it gives the same settings. Throws `invalid_option` for
 /// settings that `check` refuses, and for names that are not UTF-8.
 std::string to_toml(settings const&);

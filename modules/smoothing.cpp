@@ -36,6 +36,7 @@ struct smoothing {
 
   void fields(archive& a) {
     a.section("smooth");
+    a.same_option(metric.window(), "smooth: window ([metrics] smoothing_window)");
     a(metric)(noise)(trial);
   }
 };

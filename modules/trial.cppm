@@ -41,13 +41,16 @@ enum class event : std::uint32_t {
   /// The validation metric turned up while training went on falling: the rate is lowered, or training goes back.
   overfitting = 1 << 13,
   horizon_passed = 1 << 14,  ///< the run goes on after its horizon, with the least that annealing comes to
-  /// The learning rate is what it was given as: the trainer cannot put its state back, no parameter has that name, the
-  /// run is too short to look for it, or no value within the bounds made the metric fall or diverge.
-  not_located = 1 << 15,
+  not_located = 1 << 15,     ///< the learning rate is what it was given as, for the reason that comes with this
   /// For many observations in a row others than the suggested values ran: something else sets them too.
   overridden = 1 << 16,
+  // Why the learning rate was not located.
+  no_learning_rate = 1 << 17,  ///< no parameter has its name
+  not_restorable = 1 << 18,    ///< the trainer cannot put its state back
+  run_too_short = 1 << 19,     ///< to look for it
+  no_difference = 1 << 20,     ///< no value within the bounds made the metric fall or diverge
   /// The weights were loaded after the tuner was made: the states that training goes back to were saved anew.
-  marked_anew = 1 << 17,
+  marked_anew = 1 << 21,
 };
 
 constexpr event operator|(event a, event b) noexcept {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -155,6 +156,25 @@ TEST_CASE("without a horizon, a gain, or a trainer that restores, there are no b
     CHECK(fixed.ask().why != reason::range_test);
     fixed.tell({.metric = 1.0 / (step + 1.0)});
   }
+}
+
+TEST_CASE("in a run too short for branches the stage passes on all that it is told, and all that is suggested") {
+  course plain, passed;
+  auto without = following(space().at({{"lr", 1e-3}}), &plain) | range_test({.horizon = 500});
+  auto with =
+      following(space().at({{"lr", 1e-3}}), &passed) | branch_test({.horizon = 100}) | range_test({.horizon = 500});
+  noisy_quadratic training(6), same(6);
+  trained const first = run(without, training, 500), second = run(with, same, 500);
+  REQUIRE(first.all.size() == second.all.size());
+  for (std::size_t i = 0; i < first.all.size(); ++i) {
+    suggestion const &a = first.all[i], &b = second.all[i];
+    CHECK(a.values == b.values);
+    CHECK(std::tuple(a.number, a.why, a.events, a.state) == std::tuple(b.number, b.why, b.events, b.state));
+  }
+  CHECK(plain.applied == passed.applied);
+  CHECK(plain.steps == passed.steps);
+  CHECK(plain.relocated == passed.relocated);
+  CHECK(training.state() == same.state());
 }
 
 TEST_CASE("a branch test refuses what cannot be") {

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +67,50 @@ TEST_CASE("a checkpoint reads back as it was written, and the two newest are kep
   CHECK_FALSE(newest->contains("model"));
   CHECK_THROWS_MATCHES((*newest)["model"], checkpoint_error, MessageMatches(ContainsSubstring("no part \"model\"")));
   CHECK_FALSE(std::filesystem::exists(place / "run.checkpoint.new"));
+}
+
+TEST_CASE("what is no file is refused as a checkpoint, when the store is made and when it writes, and is left alone") {
+  test::folder const place;
+  auto const check = [&](char const* ending, auto const& make, std::string const& what) {
+    std::filesystem::path const own = place / (std::string("run") + ending);
+    auto const refused = ContainsSubstring(own.string() + ": is " + what + ", not a file");
+    INFO(own.string() << " is " << what);
+    make(own);
+    auto const type = std::filesystem::status(own).type();
+    CHECK_THROWS_MATCHES(checkpoint_store(place / "run"), checkpoint_error, MessageMatches(refused));
+    CHECK(std::filesystem::status(own).type() == type);
+    std::filesystem::remove(own);
+
+    checkpoint_store store(place / "run");
+    std::filesystem::remove(own);
+    make(own);
+    CHECK_THROWS_MATCHES(store.write(parts_of("one")), checkpoint_error, MessageMatches(refused));
+    CHECK(std::filesystem::status(own).type() == type);
+    std::filesystem::remove(own);
+  };
+  auto const pipe = [](std::filesystem::path const& at) { REQUIRE(::mkfifo(at.c_str(), 0600) == 0); };
+  auto const folder = [](std::filesystem::path const& at) { REQUIRE(std::filesystem::create_directory(at)); };
+  for (auto const* ending : {"", ".previous", ".new", ".lock"}) {
+    check(ending, pipe, "a pipe");
+    check(ending, folder, "a folder");
+  }
+}
+
+TEST_CASE("a checkpoint that is a link to a file is kept where the link leads, and one that leads nowhere is refused") {
+  test::folder const place;
+  std::filesystem::create_directory(place / "disk");
+  write_text(place / "disk" / "target", "");
+  std::filesystem::create_symlink(place / "disk" / "target", place / "run");
+  checkpoint_store store(place / "run");
+  store.write(parts_of("one"));
+  CHECK(std::filesystem::is_symlink(place / "run"));
+  CHECK(text_of(store.read()) == "one");
+  CHECK(store.file() == std::filesystem::canonical(place / "disk" / "target"));
+  CHECK_THROWS_MATCHES(checkpoint_store(place / "disk" / "target"), checkpoint_error,
+                       MessageMatches(ContainsSubstring("another run is writing it")));
+  std::filesystem::create_symlink(place / "nothing", place / "broken");
+  CHECK_THROWS_MATCHES(checkpoint_store(place / "broken"), checkpoint_error,
+                       MessageMatches(ContainsSubstring("is a link that leads nowhere")));
 }
 
 TEST_CASE("a checkpoint with any byte changed, cut off anywhere, or with more behind it is refused") {

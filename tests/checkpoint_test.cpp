@@ -319,7 +319,11 @@ TEST_CASE("what was saved of another pipeline is refused, and says what differs"
   differs(tpe(rate), tpe(mixed_space()), "no parameter \"momentum\"");
   differs(tpe(mixed_space()), tpe(rate), "\"momentum\" that is not here");
   differs(tpe(rate), tpe({real{"rate", 1e-6, 1.0, scale::log}}), "\"lr\" as parameter 1, here it is \"rate\"");
-  differs(tpe(rate) | smooth({.window = 5}), tpe(rate) | smooth({.window = 6}), "5 values where 6 belong");
+  differs(tpe(rate) | smooth({.window = 5}), tpe(rate) | smooth({.window = 6}),
+          "smooth: window ([metrics] smoothing_window) = 5, here it is 6");
+  differs(tpe(rate) | guard({.window = 5}), tpe(rate) | guard({.window = 6}), "[stability] window) = 5, here it is 6");
+  differs(tpe(rate) | guard({.warm_up = 20}), tpe(rate) | guard({.warm_up = 10}),
+          "warm_up ([tuning] warmup_steps, warmup_epochs) = 20 or more, here it is 10");
 }
 
 TEST_CASE("a run goes on under the options it is resumed with: other bounds of a step, and a longer horizon") {

@@ -317,8 +317,19 @@ TEST_CASE("a journal begins where a kill left a part of its first line, and noth
 TEST_CASE("two writers of one journal do not mix") {
   test::folder const place;
   journal const first(place / "j", mixed());
-  CHECK_THROWS_MATCHES(journal(place / "j", mixed(), {.append = true}), error,
-                       MessageMatches(ContainsSubstring("another process is writing it")));
+  CHECK_THROWS_MATCHES(
+      journal(place / "j", mixed(), {.append = true}), error,
+      MessageMatches(ContainsSubstring("another journal, of this process or another one, is writing it")));
+}
+
+TEST_CASE("a folder in the place of a journal is called one, and left alone") {
+  test::folder const place;
+  std::filesystem::create_directory(place / "runs");
+  for (bool const append : {false, true}) {
+    CHECK_THROWS_MATCHES(journal(place / "runs", mixed(), {.append = append}), invalid_option,
+                         Message("journal " + (place / "runs").string() + ": is a folder; name a file in it"));
+  }
+  CHECK(std::filesystem::is_directory(place / "runs"));
 }
 
 TEST_CASE("a full disk stops the journal at a whole line, and training goes on") {

@@ -235,6 +235,7 @@ TEST_CASE("a learning rate of a name that no parameter has is an error, and a sp
                        Message("[tuning] learning_rate: \"lrr\" is not among the parameters; did you mean \"lr\"?"));
   search_space const other{real{"eta", 1e-4, 1.0, scale::log}};
   CHECK(has(make_pipeline({.parameters = other}).ask().events, event::not_located));
+  CHECK(has(make_pipeline({.parameters = other}).ask().events, event::no_learning_rate));
   CHECK_FALSE(
       has(make_pipeline({.parameters = other, .tuning = {.learning_rate = "eta"}}).ask().events, event::not_located));
   CHECK_FALSE(

@@ -338,6 +338,7 @@ TEST_CASE("where no value makes a difference the start is kept, and that is told
   }
   CHECK(last == 1e-3);
   CHECK(has(told, event::not_located));
+  CHECK(has(told, event::no_difference));
 }
 
 TEST_CASE("where nothing makes the metric fall but something breaks it, the start is moved to where training works") {

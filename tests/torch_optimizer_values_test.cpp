@@ -138,6 +138,8 @@ TEST_CASE("a name that the optimizer does not have is refused, and what it has i
       [&] { optimizer_values(adam, {real{"momentum", 0.0, 1.0}}); },
       R"(parameter "momentum": Adam has "lr", "beta1", "beta2", "eps", "weight_decay", and no setter has this name)");
   refused([&] { optimizer_values(adam, {real{"weight_decy", 0.0, 1.0}}); }, R"(did you mean "weight_decay"?)");
+  for (auto const* other : {"learning_rate", "LR", "Learning_Rate"})
+    refused([&] { optimizer_values(adam, {real{other, 0.0, 1.0}}); }, R"(no setter has this name; did you mean "lr"?)");
   refused([&] { optimizer_values(adam, {real{"group1.lr", 0.0, 1.0}}); },
           R"("group1.lr": the optimizer has 1 parameter group, the last one is "group0")");
   refused([&] { optimizer_values(adam, {real{"group0.momentum", 0.0, 1.0}}); }, "Adam has");

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -51,6 +52,30 @@ TEST_CASE("one call makes a tuner from an optimizer and a settings file, and it 
     INFO("start " << start << ": " << first << " to " << last);
     CHECK(last < 0.1 * first);
   }
+}
+
+TEST_CASE("what the optimizer cannot take of a settings file is told with its place") {
+  test::folder const place;
+  std::string const file = (place / "tuning.toml").string();
+  small_network network;
+  optim::Adam adam(network.parameters());
+  auto const refusal = [&](std::string const& parameter) -> std::string {
+    std::ofstream(file) << "[parameters]\nlr = { min = 1e-6, max = 10.0, scale = \"log\" }\n" << parameter << "\n";
+    try {
+      (void)tune(adam, std::filesystem::path(file));
+    } catch (settings_error const& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  CHECK(
+      refusal("learning_rate = { min = 0.1, max = 0.5 }") ==
+      file +
+          ":3:1: [parameters] learning_rate: Adam has \"lr\", \"beta1\", \"beta2\", \"eps\", \"weight_decay\", and no "
+          "setter has this name; did you mean \"lr\"?");
+  CHECK(
+      refusal("  beta1 = { min = 0.5, max = 2.5 }").starts_with(file + ":3:3: [parameters] beta1: 2.5 is not allowed"));
+  CHECK(refusal("") == "none");
 }
 
 TEST_CASE(

@@ -44,3 +44,20 @@ endfunction()
 # Interfaces are compiled as their importer is: as CMake does it unasked, and in another way.
 consume(as_it_comes "${COMPONENTS}")
 consume(strict_and_newer core -D CMAKE_CXX_STANDARD=23 -D CMAKE_CXX_EXTENSIONS=OFF)
+consume(of_an_older_cmake "${COMPONENTS}" -D ASKS_FOR=3.18)
+
+# What cannot work is refused with what to write.
+function(refuse folder expected)
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_FUNCTION_LIST_DIR} -B ${WORK}/${folder} -G Ninja
+      -D CMAKE_PREFIX_PATH=${WORK}/prefix -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}" -D WANTED=core
+      ${ARGN}
+    OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
+  string(REGEX REPLACE "[ \n]+" " " output "${output}")
+  string(FIND "${output}" "${expected}" found)
+  if(NOT result OR found EQUAL -1)
+    message(FATAL_ERROR "${folder}: expected \"${expected}\" in\n${output}")
+  endif()
+endfunction()
+refuse(without_scan "write set(CMAKE_CXX_SCAN_FOR_MODULES ON) before find_package(AutoTuneNet)"
+  -D CMAKE_CXX_SCAN_FOR_MODULES=OFF)
+refuse(too_old_a_standard "write set(CMAKE_CXX_STANDARD 20) before find_package(AutoTuneNet)" -D CMAKE_CXX_STANDARD=17)
