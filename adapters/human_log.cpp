@@ -18,7 +18,8 @@ namespace autotunenet {
 namespace {
 
 constexpr event alarming = event::failed | event::rolled_back | event::backed_off | event::only_worse |
-                           event::horizon_passed | event::not_located | event::overridden;
+                           event::horizon_passed | event::not_located | event::overridden | event::not_measured |
+                           event::rare_objective | event::far_horizon;
 constexpr event noteworthy = alarming | event::clamped | event::cooldown_began | event::cooldown_ended |
                              event::warm_up_ended | event::range_test_began | event::range_test_ended | event::rebased |
                              event::overfitting;

@@ -11,7 +11,7 @@ inline constexpr std::array all_events{
     event::cooldown_ended, event::warm_up_ended, event::range_test_began, event::range_test_ended,
     event::regressed,      event::failed,        event::became_good,      event::rebased,
     event::only_worse,     event::overfitting,   event::horizon_passed,   event::not_located,
-    event::overridden,
+    event::overridden,     event::not_measured,  event::rare_objective,   event::far_horizon,
 };
 
 /// A single event in words: "rolled back".

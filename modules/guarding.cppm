@@ -81,6 +81,7 @@ struct guarding {
   std::vector<double> target{};    // of the last remedy
   std::optional<reason> remedy{};  // decided by the last observation
   event news = event::none;        // for the next suggestion
+  event noticed = event::none;     // the same, by the trainer
   training_state wishes = training_state::keep;
 
   std::optional<bounded_step> step{};
@@ -124,7 +125,7 @@ suggestion const& guarding::ask(suggestions& inner) {
   if (remedy && (to_best || remedies_itself)) leave_remedy();
   if (first) begin(wanted);
   ++out.number;
-  out.events = wanted.events | std::exchange(news, event::none);
+  out.events = wanted.events | std::exchange(news, event::none) | std::exchange(noticed, event::none);
   out.state = wanted.state | std::exchange(wishes, training_state::keep);
   if (to_best) give_up_what_followed();
 
@@ -153,6 +154,7 @@ void guarding::tell(observation const& seen, suggestions& inner) {
   bool const new_here = notice_what_ran(seen);
   if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
   if (overridden()) news |= event::overridden;
+  noticed |= seen.noticed;
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
@@ -322,7 +324,7 @@ void guarding::fields(archive& a) {
     a(values);
     if (values.size() != size && !(may_lack && values.empty())) archive::refuse("holds values of another search space");
   };
-  a(out)(settled)(not_followed)(remedy)(news)(wishes);
+  a(out)(settled)(not_followed)(remedy)(news)(noticed)(wishes);
   if (remedy && *remedy != reason::rollback && *remedy != reason::back_off) archive::refuse("holds no remedy");
   bool epochs = by_epochs;
   a(epochs);

@@ -46,6 +46,12 @@ enum class event : std::uint32_t {
   not_located = 1 << 15,
   /// For many observations in a row others than the suggested values ran: something else sets them too.
   overridden = 1 << 16,
+  /// A metric was NaN or infinite while all weights were finite: it was left out. Told of the first in a run.
+  not_measured = 1 << 17,
+  /// The objective was not named, and another hook is called with a metric far more often than the one that was first.
+  rare_objective = 1 << 18,
+  /// The horizon is of more epochs than runs mostly have: it may count steps where the metric is of epochs.
+  far_horizon = 1 << 19,
 };
 
 constexpr event operator|(event a, event b) noexcept {
@@ -60,6 +66,9 @@ constexpr bool has(event all, event some) noexcept {
 /// What the trainer should do with its own state (weights, buffers, optimizer, random engines) before it applies a
 /// suggestion. Several may be asked at once; they are carried out in the order of declaration. A trainer that cannot,
 /// ignores them and says so by `observation::restorable`.
+///
+/// Random engines that training draws its batches from come back with every state but the good one: a trial leaves no
+/// trace, but after `return_to_good` training should not meet the very batches again that it failed at.
 enum class training_state : std::uint16_t {
   keep = 0,
   mark_best = 1 << 0,         ///< save the state at the best validation so far
@@ -148,6 +157,7 @@ struct observation {
   /// is better, as for `metric`, whose scale and noise it need not share.
   double validation = std::numeric_limits<double>::quiet_NaN();
   coverage covers = coverage::unknown;
+  event noticed = event::none;  ///< what a trainer has to tell people of: comes with the guard's next suggestion
 
   /// Set by stages, and left alone by a trainer: what ran was chosen outside the tuner, and is where it should go on
   /// from, as at the end of a reversible trial.
