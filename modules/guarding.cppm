@@ -266,6 +266,7 @@ void guarding::judge(observation const& seen, observation& inward) {
   if (seen.bad()) {
     news |= event::failed;
     inward.result = outcome::failed;
+    good.fail();
     choose_remedy(restorable);
     return;
   }
