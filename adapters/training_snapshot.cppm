@@ -32,8 +32,11 @@ class training_snapshot {
   /// Whether an optimizer can be copied: false for one that is not LibTorch's and does not implement `save`.
   static bool possible(torch::optim::Optimizer const& optimizer);
 
-  /// Whether a model's parameters and buffers hold neither NaN nor infinity.
+  /// Whether what is trained of a model holds neither NaN nor infinity, and the rest (buffers, frozen parameters) no
+  /// NaN: a mask may well be infinite.
   static bool finite(torch::nn::Module const& model);
+  /// The same of what was saved, the optimizer's parameters included; false where nothing was.
+  bool finite() const;
 
   /// Copies; storage of an earlier save is used again. Throws `invalid_option` where the optimizer cannot be copied,
   /// and `error` where the folder has no room; what was saved before is lost then.
@@ -43,7 +46,8 @@ class training_snapshot {
   /// abandoned step is applied: until the next backward pass a `step()` does nothing. Every parameter's version counter
   /// moves, so that a graph built before cannot be run backward by mistake. Throws `error`, before anything is changed,
   /// when nothing was saved or a tensor changed its shape since.
-  void restore(torch::optim::Optimizer& optimizer) const;
+  /// @param and_random_engine false: the engine, if it belongs to the snapshot, goes on as it is now all the same
+  void restore(torch::optim::Optimizer& optimizer, bool and_random_engine = true) const;
 
   /// For checkpoints: the snapshot in an archive, by the places of tensors in a model and an optimizer of the same
   /// make. Reading throws `checkpoint_error` where they are of another make; the snapshot is empty then.
