@@ -102,16 +102,33 @@ void training_slots::return_to_good(slots_report& report) {
     std::ranges::rotate(good_, good_.begin() + 1);
   }
   // Before the first promotion the candidate is all there is: the state that training began with.
-  put_back(good_.front().valid ? good_.front() : candidate_, training_state::return_to_good, report);
+  put_back(good_.front().valid ? good_.front() : candidate_, training_state::return_to_good, report, false);
   returned_ = good_.front().valid;
 }
 
-void training_slots::put_back(slot const& from, training_state what, slots_report& report) {
+void training_slots::return_to_finite(slots_report& report) {
+  slot const* latest = nullptr;
+  training_state what = training_state::keep;
+  auto const consider = [&](slot const& one, training_state is) {
+    bool const later = !latest || one.step > latest->step;
+    if (!one.valid || !later || !one.saved.finite()) return;
+    latest = &one;
+    what = is;
+  };
+  for (slot const& one : good_) consider(one, training_state::return_to_good);
+  consider(candidate_, training_state::return_to_good);
+  consider(best_, training_state::return_to_best);
+  consider(trial_, training_state::return_to_trial);
+  consider(origin_, training_state::return_to_origin);
+  if (latest) put_back(*latest, what, report, false);
+}
+
+void training_slots::put_back(slot const& from, training_state what, slots_report& report, bool and_random_engine) {
   if (!from.valid) {
     report.complete = false;
     return;
   }
-  from.saved.restore(*optimizer_);
+  from.saved.restore(*optimizer_, and_random_engine);
   report.returned = what;
   report.marked_at = from.step;
 }

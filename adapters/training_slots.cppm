@@ -10,7 +10,7 @@ import :training_snapshot;
 export namespace autotunenet {
 
 struct slot_options {
-  bool random_engine = true;  ///< the default CPU random engine is saved and put back too
+  bool random_engine = true;  ///< the default CPU random engine is saved, and put back after trials
   /// The fraction of training time that candidate marks may cost. Marks of a trial, its origin and the best validation
   /// are few and needed: they count neither as cost nor as training. At least 0; infinity: no limit.
   double budget = 0.01;
@@ -31,12 +31,14 @@ struct slots_report {
 /// Carries out `suggestion::state`: training snapshots of the best validation, the origin, the trial, the candidate and
 /// the good states.
 ///
-/// A return to the good state goes to the newest one, to the candidate where nothing was promoted yet. A return that
-/// follows without a promotion in between says that trouble was already on its way there: it goes to the good state
-/// before, where `slot_options::snapshots` keeps one. A candidate mark is left out while such marks have cost more than
-/// their budget. The candidate is void then: a promotion that follows keeps the good state there is, which is older but
-/// was good, and never brings up a candidate older than the one the guard means. The first candidate is always marked,
-/// and so is every trial. A mark that the folder has no room for is left out, whichever.
+/// A return puts everything back, but one to the good state lets the random engine go on: it follows a failure, and
+/// training that drew the same batches again would meet what it failed at. It goes to the newest one, to the candidate
+/// where nothing was promoted yet. A return that follows without a promotion in between says that trouble was already
+/// on its way there: it goes to the good state before, where `slot_options::snapshots` keeps one. A candidate mark is
+/// left out while such marks have cost more than their budget. The candidate is void then: a promotion that follows
+/// keeps the good state there is, which is older but was good, and never brings up a candidate older than the one the
+/// guard means. The first candidate is always marked, and so is every trial. A mark that the folder has no room for is
+/// left out, whichever.
 ///
 /// Refers to the model and the optimizer: both must outlive it.
 class training_slots {
@@ -52,6 +54,9 @@ class training_slots {
   /// Marks anew all that is marked, where the weights have become what one step of the optimizer does not make of those
   /// that were marked (see `training_snapshot::replaced`); gives whether it did. For the first step only.
   bool renew_if_replaced(std::uint64_t step);
+  /// For weights that are not finite after all that was asked for: puts back the latest kept state that is, whichever
+  /// it is, and enters it in `report`. Without one nothing changes.
+  void return_to_finite(slots_report& report);
 
   /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, also
   /// where another number of snapshots was kept, and leaves the slots as they were.
@@ -71,7 +76,7 @@ class training_slots {
     std::uint64_t step = 0;
   };
 
-  void put_back(slot const& from, training_state what, slots_report& report);
+  void put_back(slot const& from, training_state what, slots_report& report, bool and_random_engine = true);
   void mark(slot& to, double& cost, std::uint64_t step, slots_report& report);
   static void drop(slot& one);
   training_snapshot empty_snapshot() const { return training_snapshot(random_engine_, folder_); }

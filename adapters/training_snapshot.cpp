@@ -4,6 +4,7 @@ module;
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/isnan.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <torch/nn/module.h>
@@ -95,6 +96,11 @@ void check_random_engine(at::Tensor const& state) {
   }
 }
 
+// What nothing trains may well be infinite, as a mask is.
+bool is_finite(at::Tensor const& values, bool trained) {
+  return trained ? at::isfinite(values).all().item<bool>() : !at::isnan(values).any().item<bool>();
+}
+
 std::string shape(at::Tensor const& t) {
   std::ostringstream text;
   text << t.sizes();
@@ -128,8 +134,15 @@ bool training_snapshot::possible(Optimizer const& optimizer) { return optimizer_
 
 bool training_snapshot::finite(torch::nn::Module const& model) {
   at::NoGradGuard const no_grad;
-  auto const holds = [](at::Tensor const& values) { return at::isfinite(values).all().item<bool>(); };
+  auto const holds = [](at::Tensor const& values) { return is_finite(values, values.requires_grad()); };
   return std::ranges::all_of(model.parameters(), holds) && std::ranges::all_of(model.buffers(), holds);
+}
+
+bool training_snapshot::finite() const {
+  at::NoGradGuard const no_grad;
+  return !empty() && std::ranges::all_of(state_->tensors, [](state::entry const& one) {
+    return is_finite(one.copy, one.live.requires_grad());
+  });
 }
 
 void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
@@ -152,7 +165,7 @@ void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
   state_->complete = true;
 }
 
-void training_snapshot::restore(Optimizer& optimizer) const {
+void training_snapshot::restore(Optimizer& optimizer, bool and_random_engine) const {
   if (empty()) throw error("a training snapshot that was never saved cannot be restored");
   state_->optimizer.check(optimizer);
   c10::InferenceMode const outlives_it(false);
@@ -173,7 +186,7 @@ void training_snapshot::restore(Optimizer& optimizer) const {
     if (live.grad().defined()) live.mutable_grad().reset();
   }
   state_->optimizer.restore(optimizer);
-  if (random_engine_) set_random_engine_state(state_->random_engine);
+  if (random_engine_ && and_random_engine) set_random_engine_state(state_->random_engine);
 }
 
 bool training_snapshot::replaced(Optimizer const& optimizer) const {

@@ -32,8 +32,11 @@ class training_snapshot {
   /// Whether an optimizer can be copied: false for one that is not LibTorch's and does not implement `save`.
   static bool possible(torch::optim::Optimizer const& optimizer);
 
-  /// Whether a model's parameters and buffers hold neither NaN nor infinity.
+  /// Whether what is trained of a model holds neither NaN nor infinity, and the rest (buffers, frozen parameters) no
+  /// NaN: a mask may well be infinite.
   static bool finite(torch::nn::Module const& model);
+  /// The same of what was saved, the optimizer's parameters included; false where nothing was.
+  bool finite() const;
 
   /// Copies; storage of an earlier save is used again. Throws `invalid_option` where the optimizer cannot be copied,
   /// and `error` where the folder has no room; what was saved before is lost then.
@@ -44,7 +47,8 @@ class training_snapshot {
   /// moves, so that a graph built before cannot be run backward by mistake. A tensor whose shape has changed since has
   /// the one it had. Throws `error`, before anything is changed, when nothing was saved; and one that names the tensor
   /// where LibTorch cannot write to it.
-  void restore(torch::optim::Optimizer& optimizer) const;
+  /// @param and_random_engine false: the engine, if it belongs to the snapshot, goes on as it is now all the same
+  void restore(torch::optim::Optimizer& optimizer, bool and_random_engine = true) const;
 
   /// Whether the weights are not what one step of the optimizer has made of those that were saved, as far as gradients
   /// tell: of at least 300 numbers that moved, between 35 % and 65 % went the way of the step. Only what is dense and

@@ -139,15 +139,22 @@ struct bracketed {
   bool coarse(observation const& seen) const noexcept { return seen.covers == coverage::epoch || options.always; }
   bool can_search(observation const& seen) const noexcept { return seen.restorable && coarse(seen); }
 
+  // Asked once, of the first observation, as long as anything can be done about it.
+  event far_for_epochs(observation const& seen) const noexcept {
+    constexpr std::size_t many_epochs = 1000;
+    bool const epochs = seen.covers == coverage::epoch;
+    return epochs && options.horizon >= many_epochs ? event::far_horizon : event::none;
+  }
+
   void leave(observation const& seen, suggestions& inner) {
     now = phase::through;
-    if (coarse(seen)) extra_events = event::not_located | event::not_restorable;
+    if (coarse(seen)) extra_events = event::not_located | event::not_restorable | far_for_epochs(seen);
     if (!shares_origin) extra_state = training_state::drop_origin;
     pass(seen, inner);
   }
 
   void follow(observation const& seen, suggestions& inner) {
-    out.events = event::none;
+    out.events = gone > 0.0 ? event::none : far_for_epochs(seen);
     out.state = training_state::keep;
     advance(seen);
     untold += seen.steps;
@@ -165,7 +172,7 @@ struct bracketed {
     point const here{std::log(rates.value(out.values)), metric};
     switch (now) {
       case phase::first:
-        out.events = event::range_test_began;
+        out.events |= event::range_test_began;
         best = start = here;
         if (!can_fall() && !can_rise()) return finish(inner);
         mark();

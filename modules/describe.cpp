@@ -74,6 +74,12 @@ std::string_view to_string(event one) noexcept {
       return "no value made a difference";
     case event::marked_anew:
       return "marked anew";
+    case event::not_measured:
+      return "not measured";
+    case event::rare_objective:
+      return "rare objective";
+    case event::far_horizon:
+      return "far horizon";
   }
   return "several";
 }
@@ -118,6 +124,12 @@ std::string_view advice(event one) noexcept {
       return ": not what is suggested runs; does a schedule set it too?";
     case event::marked_anew:
       return ": weights were loaded after the tuner was made, and training goes back to these now; make it last";
+    case event::not_measured:
+      return ": a metric is NaN or infinite though all weights are finite; are data or metric at fault?";
+    case event::rare_objective:
+      return ": another hook is called far more often with a metric; which one is meant, [tuning] objective says";
+    case event::far_horizon:
+      return ": the metric is of epochs; does [tuning] horizon count steps?";
     default:
       return {};
   }

@@ -59,8 +59,8 @@ struct guard_options {
 
   rollback_scope rollback = rollback_scope::full;
   /// Observations from one copy of the training state to the next, which a rollback may undo, for trainers that can
-  /// restore. Early in a run a tenth of all so far, but a quarter of this at least. 1 or
-  /// more. Not set: 100, or 1.
+  /// restore. Early in a run a tenth of all so far, but a quarter of this at least; after a failure half of those
+  /// since. 1 or more. Not set: 100, or 1.
   std::optional<std::size_t> snapshot_every{};
 };
 
@@ -75,7 +75,8 @@ struct guard_options {
 ///   inner tuner as `outcome::failed`.
 /// - A configuration becomes good when it ran with a healthy metric and `patience` healthy observations followed.
 ///   Where the trainer can restore its state, the state is marked when the configuration ran, and the two are kept and
-///   returned to together. Its state before the first step serves until then.
+///   returned to together. Its state before the first step serves until then. Where a configuration became good whose
+///   state the trainer did not mark, the state marked last is returned to by the second failure in a row.
 /// - If the metric is still worse once the cooldown is over, though the training state was restored or two remedies
 ///   in a row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
 /// - Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged;

@@ -81,6 +81,7 @@ struct guarding {
   std::vector<double> target{};    // of the last remedy
   std::optional<reason> remedy{};  // decided by the last observation
   event news = event::none;        // for the next suggestion
+  event noticed = event::none;     // the same, by the trainer
   training_state wishes = training_state::keep;
 
   std::optional<bounded_step> step{};
@@ -124,7 +125,7 @@ suggestion const& guarding::ask(suggestions& inner) {
   if (remedy && (to_best || remedies_itself)) leave_remedy();
   if (first) begin(wanted);
   ++out.number;
-  out.events = wanted.events | std::exchange(news, event::none);
+  out.events = wanted.events | std::exchange(news, event::none) | std::exchange(noticed, event::none);
   out.state = wanted.state | std::exchange(wishes, training_state::keep);
   if (to_best) give_up_what_followed();
 
@@ -153,7 +154,7 @@ void guarding::tell(observation const& seen, suggestions& inner) {
   bool const new_here = notice_what_ran(seen);
   if (out.number == 1 && seen.covers == coverage::epoch) go_by_epochs(true);
   if (overridden(has(seen.noticed, event::overridden))) news |= event::overridden;
-  news |= without(seen.noticed, event::overridden);
+  noticed |= without(seen.noticed, event::overridden);
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
@@ -187,8 +188,7 @@ void guarding::apply_remedy() {
 void guarding::leave_remedy() {
   remedy.reset();
   step->around(ran);
-  event const why = has(news, event::failed) ? event::failed : event::regressed;
-  news = has(news, event::marked_anew) ? why | event::marked_anew : why;
+  news = has(news, event::failed) ? event::failed : event::regressed;
   wishes = has(wishes, training_state::promote) ? training_state::promote : training_state::keep;
 }
 
@@ -266,6 +266,7 @@ void guarding::judge(observation const& seen, observation& inward) {
   if (seen.bad()) {
     news |= event::failed;
     inward.result = outcome::failed;
+    good.fail();
     choose_remedy(restorable);
     return;
   }
@@ -327,7 +328,7 @@ void guarding::fields(archive& a) {
     a(values);
     if (values.size() != size && !(may_lack && values.empty())) archive::refuse("holds values of another search space");
   };
-  a(out)(settled)(not_followed)(remedy)(news)(wishes);
+  a(out)(settled)(not_followed)(remedy)(news)(noticed)(wishes);
   if (remedy && *remedy != reason::rollback && *remedy != reason::back_off) archive::refuse("holds no remedy");
   bool epochs = by_epochs;
   a(epochs);

@@ -2,6 +2,7 @@ module;
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -36,10 +37,13 @@ struct last_good {
   std::size_t survived = 0;
   std::uint64_t since_mark = 0;
   std::uint64_t observed = 0;
+  std::size_t failures = 0;                                        ///< in a row
+  std::uint64_t calm = std::numeric_limits<std::uint64_t>::max();  ///< observations since the last failure
 
   inline bool known() const noexcept { return !values.empty(); }
-  /// Returning to the promoted copy makes sense: it is that of `values`, or the one from before the first step.
-  inline bool can_return() const noexcept { return !known() || has_state; }
+  /// Returning to the promoted copy makes sense: it is that of `values`, or the one from before the first step, or the
+  /// present state is of no use, for nothing could be measured between two failures.
+  inline bool can_return() const noexcept { return !known() || has_state || failures > 1; }
 
   struct changes {
     event events = event::none;
@@ -51,6 +55,8 @@ struct last_good {
     changes made;
     ++since_mark;
     ++observed;
+    failures = 0;
+    if (calm < std::numeric_limits<std::uint64_t>::max()) ++calm;
     if (now == verdict::regressed) drop_candidate();
     if (now != verdict::healthy) return made;
     if (!candidate.empty() && ++survived >= patience) promote(made);
@@ -58,8 +64,14 @@ struct last_good {
     return made;
   }
 
+  /// After each failed stretch, before `can_return` is asked.
+  void fail() noexcept {
+    ++failures;
+    calm = 0;
+  }
+
   /// Beside the configurations.
-  void fields(archive& a) { a(has_state)(candidate_has_state)(proven)(survived)(since_mark)(observed); }
+  void fields(archive& a) { a(has_state)(candidate_has_state)(proven)(survived)(since_mark)(observed)(failures)(calm); }
 
   void drop_candidate() noexcept { candidate.clear(); }
 
@@ -70,12 +82,8 @@ struct last_good {
     proven = false;
   }
 
-  /// The trainer did not make the copy that `begin` asked for. A configuration never replaces one whose training state
-  /// is kept unless its own is kept too.
-  void copy_refused() noexcept {
-    candidate_has_state = false;
-    if (known() && has_state) drop_candidate();
-  }
+  /// The trainer did not make the copy that `begin` asked for.
+  void copy_refused() noexcept { candidate_has_state = false; }
 
   /// A remedy is under way: what is good has yet to prove itself again.
   void doubt() noexcept {
@@ -84,7 +92,14 @@ struct last_good {
   }
 
  private:
+  // A configuration never replaces one whose training state is kept unless its own is kept too. That training is well
+  // again is seen all the same.
   void promote(changes& made) {
+    if (known() && has_state && !candidate_has_state) {
+      if (!proven && same_values(candidate, values)) made.events |= event::became_good;
+      proven = true;
+      return drop_candidate();
+    }
     values.swap(candidate);
     candidate.clear();
     has_state = candidate_has_state;
@@ -103,11 +118,13 @@ struct last_good {
   }
 
   // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on, and early
-  // in a run, of which a rollback would take much. A newer one is not always better: what harms slowly is in it
-  // already.
+  // in a run, of which a rollback would take much. After a failure as well: where failures come back, however often, no
+  // rollback takes more than about half of what was trained between two of them. A newer one is not always better: what
+  // harms slowly is in it already.
   inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
     bool const urgent = !known() || !proven;
-    std::size_t const usual = std::clamp<std::uint64_t>(observed / 10, snapshot_every / 4, snapshot_every);
+    std::size_t const usual =
+        std::min<std::uint64_t>(std::clamp<std::uint64_t>(observed / 10, snapshot_every / 4, snapshot_every), calm / 2);
     std::size_t const pause = std::max(urgent ? 0 : usual, patience + 1);
     bool const copied = restorable || (known() && has_state);
     bool const news = copied ? since_mark >= pause : urgent || !same_values(ran, values);

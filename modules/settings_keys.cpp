@@ -137,7 +137,9 @@ constexpr std::array table{
                usual_stride),
     tuning<&tuning_settings::horizon>(
         "horizon", whole,
-        "Observations that the run will have, each a call of the objective's hook with a metric; 0: not known."),
+        "Observations that the run will have, each a call of the objective's hook with a metric; 0: not known. It "
+        "counts "
+        "training steps where steps are told, epochs or validations where those alone are."),
     tuning<&tuning_settings::steps_per_epoch>("steps_per_epoch", whole, "Training steps in an epoch; 0: not known."),
     tuning<&tuning_settings::warmup_epochs>(
         "warmup_epochs", whole,

@@ -18,6 +18,7 @@ export namespace autotunenet {
 ///
 /// `State` is all that training changes: weights, buffers, what the optimizer remembers, random engines. Five copies
 /// are held at most, three once the learning rate was found; a copy is assigned to, so its storage is used again.
+/// An engine that draws the batches may be left to go on after `return_to_good`, as `training_state` says why.
 /// A checkpoint of such a run holds the state, the pipeline (`save`) and the copies (`each`): without these what the
 /// pipeline tries out after a resume could not be undone.
 template <std::copyable State>

@@ -51,6 +51,12 @@ enum class event : std::uint32_t {
   no_difference = 1 << 20,     ///< no value within the bounds made the metric fall or diverge
   /// The weights were loaded after the tuner was made: the states that training goes back to were saved anew.
   marked_anew = 1 << 21,
+  /// A metric was NaN or infinite while all weights were finite: it was left out. Told of the first in a run.
+  not_measured = 1 << 22,
+  /// The objective was not named, and another hook is called with a metric far more often than the one that was first.
+  rare_objective = 1 << 23,
+  /// The horizon is of more epochs than runs mostly have: it may count steps where the metric is of epochs.
+  far_horizon = 1 << 24,
 };
 
 constexpr event operator|(event a, event b) noexcept {
@@ -68,6 +74,9 @@ constexpr bool has(event all, event some) noexcept {
 /// What the trainer should do with its own state (weights, buffers, optimizer, random engines) before it applies a
 /// suggestion. Several may be asked at once; they are carried out in the order of declaration. A trainer that cannot,
 /// ignores them and says so by `observation::restorable`.
+///
+/// Random engines that training draws its batches from come back with every state but the good one: a trial leaves no
+/// trace, but after `return_to_good` training should not meet the very batches again that it failed at.
 enum class training_state : std::uint16_t {
   keep = 0,
   mark_best = 1 << 0,         ///< save the state at the best validation so far

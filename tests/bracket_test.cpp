@@ -253,6 +253,21 @@ TEST_CASE("a long run holds each value for more than an epoch, and an unknown ho
   CHECK(training.now.loss() < 0.15 * noisy_quadratic(5).loss());
 }
 
+TEST_CASE("a horizon of more epochs than runs mostly have is asked about with the first of them, and no other") {
+  for (std::size_t const horizon : {200, 2000}) {
+    for (bool const restorable : {true, false}) {
+      for (coverage const covers : {coverage::step, coverage::epoch}) {
+        auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = horizon});
+        for (int i = 0; i < 20; ++i) {
+          bool const asked = i == 1 && covers == coverage::epoch && horizon == 2000;
+          CHECK(has(tuner.ask().events, event::far_horizon) == asked);
+          tuner.tell({.metric = 1.0 - 0.01 * i, .restorable = restorable, .covers = covers});
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a copy that was left out while the first value runs does not end a search") {
   auto tuner = following(space().at({{"lr", 1e-4}})) | bracket({.horizon = 200});
   event events = event::none;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <coroutine>
@@ -115,6 +116,62 @@ TEST_CASE("a configuration whose training state was not copied does not replace 
   CHECK(tuner.ask().why == reason::rollback);
   CHECK(has(tuner.ask().state, training_state::return_to_good));
   CHECK(tuner.ask().values == made[copied - 1].values);
+}
+
+TEST_CASE("where copies are too dear, a rate that goes on well after a rollback is not lowered by the next failure") {
+  auto tuner = climbing() | guard();
+  for (int i = 1; i <= 600; ++i) {
+    bool const late = i > 300;
+    bool const asked = has(tuner.ask().state, training_state::mark_candidate);
+    tuner.tell({.metric = late && i % 60 == 0 ? quiet_nan : 1000.0 - i, .restorable = !(late && asked)});
+    if (late) CHECK(tuner.ask().why != reason::back_off);
+  }
+}
+
+TEST_CASE("where no copy was made since, a second failure in a row goes back to the first one, a lonely one does not") {
+  for (bool const lonely : {true, false}) {
+    auto tuner = climbing() | guard(strict());
+    for (int i = 0; i < 20; ++i) {
+      bool const marks = has(tuner.ask().state, training_state::mark_candidate);
+      tuner.tell({.metric = 10.0 - 0.1 * i, .restorable = i == 0 || !marks});
+    }
+    auto const fails = [&] {
+      (void)tuner.ask();
+      tuner.tell({.metric = quiet_nan, .restorable = true});
+      return has(tuner.ask().state, training_state::return_to_good);
+    };
+    CHECK_FALSE(fails());
+    CHECK(tuner.ask().why == reason::rollback);
+    if (lonely) tuner.tell({.metric = 8.0, .restorable = true});
+    CHECK(fails() != lonely);
+  }
+}
+
+TEST_CASE(
+    "after a failure copies come sooner, so that failures that come back leave part of the training between them") {
+  for (int const apart : {15, 30, 60, 120}) {
+    auto tuner = climbing() | guard();
+    int trained = 0, candidate = 0, good = 0;  // observations that led to the states
+    for (int i = 1; i <= 3000; ++i) {
+      training_state const asked = tuner.ask().state;
+      if (has(asked, training_state::return_to_good)) trained = good;
+      if (has(asked, training_state::promote)) good = candidate;
+      if (has(asked, training_state::mark_candidate)) candidate = trained;
+      bool const fails = i > 1000 && i % apart == 0;
+      if (!fails) ++trained;
+      tuner.tell({.metric = fails ? quiet_nan : 10000.0 - trained, .restorable = true});
+    }
+    INFO("every " << apart << ": " << trained);
+    CHECK(trained > 1000 + 2000 / 4);
+  }
+}
+
+TEST_CASE("what the trainer has noticed comes with the next suggestion, once") {
+  auto tuner = climbing() | guard();
+  for (int i = 0; i < 6; ++i) {
+    CHECK(has(tuner.ask().events, event::not_measured) == (i == 3));
+    tuner.tell({.metric = 1.0, .noticed = i == 2 ? event::not_measured : event::none});
+  }
 }
 
 TEST_CASE("a trainer that cannot restore is asked for one copy, and rolled back by configuration") {

@@ -66,7 +66,8 @@ TEST_CASE("failures and rollbacks are warnings") {
 TEST_CASE("each event has the level that the log's contract says") {
   constexpr event warnings = event::failed | event::rolled_back | event::backed_off | event::only_worse |
                              event::horizon_passed | event::not_located | event::overridden | event::no_learning_rate |
-                             event::not_restorable | event::run_too_short | event::no_difference | event::marked_anew;
+                             event::not_restorable | event::run_too_short | event::no_difference | event::marked_anew |
+                             event::not_measured | event::rare_objective | event::far_horizon;
   constexpr event information = event::clamped | event::cooldown_began | event::cooldown_ended | event::warm_up_ended |
                                 event::range_test_began | event::range_test_ended | event::rebased | event::overfitting;
   constexpr event debugging = event::regressed | event::became_good;

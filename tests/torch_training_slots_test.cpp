@@ -1,3 +1,4 @@
+#include <ATen/core/grad_mode.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/sgd.h>
 
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/file_size_limit.hpp"
@@ -168,6 +170,49 @@ TEST_CASE("a budget that is no fraction is refused") {
     CHECK_THROWS_MATCHES(training_slots(network, sgd, {.budget = budget}), invalid_option,
                          Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring("budget: ")));
   }
+}
+
+TEST_CASE("a return puts the random engine back, but to the good state, after which training meets other batches") {
+  seed(6);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  for (auto const& [mark, back] : {std::pair{mark_candidate, return_to_good}, std::pair{mark_trial, return_to_trial},
+                                   std::pair{mark_origin, return_to_origin}}) {
+    training_slots slots(network, sgd);
+    slots.carry_out(mark, 0);
+    at::Tensor const first = at::randn({4}), second = at::randn({4});
+    seed(7);
+    at::Tensor const other = at::randn({4});
+    seed(7);
+    slots.carry_out(back);
+    CHECK(at::equal(at::randn({4}), back == return_to_good ? other : first));
+  }
+}
+
+TEST_CASE("the latest state that is finite is returned to, whichever it is") {
+  seed(9);
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  auto const spoil = [&] {
+    at::NoGradGuard const no_grad;
+    network.parameters().front().fill_(std::numeric_limits<double>::quiet_NaN());
+  };
+  training_slots slots(network, sgd, {.budget = unlimited});
+  slots_report none;
+  slots.return_to_finite(none);
+  CHECK(none.returned == keep);
+  slots.carry_out(mark_origin | mark_candidate, 0);
+  slots.carry_out(promote);
+  train_step(network, sgd);
+  auto const best = weights(network);
+  slots.carry_out(mark_best, 5);
+  spoil();
+  slots.carry_out(mark_candidate | mark_trial, 9);
+  slots_report report;
+  slots.return_to_finite(report);
+  CHECK(report.returned == return_to_best);
+  CHECK(report.marked_at == 5);
+  CHECK(same_bits(weights(network), best));
 }
 
 TEST_CASE("with more snapshots, trouble that comes back goes further back, as far as there are good states") {
