@@ -53,8 +53,8 @@ struct last_good {
     ++observed;
     if (now == verdict::regressed) drop_candidate();
     if (now != verdict::healthy) return made;
-    if (!candidate.empty() && ++survived >= patience) promote(made);
-    if (candidate.empty() && worth_trying(ran, space, restorable)) begin(made, ran, restorable);
+    if (!candidate.empty() && ++survived >= patience) made = promote();
+    if (candidate.empty() && worth_trying(ran, space, restorable)) made.state |= begin(ran, restorable);
     return made;
   }
 
@@ -84,34 +84,39 @@ struct last_good {
   }
 
  private:
-  void promote(changes& made) {
+  changes promote() {
     values.swap(candidate);
     candidate.clear();
     has_state = candidate_has_state;
     proven = true;
-    made.events |= event::became_good;
-    if (has_state) made.state |= training_state::promote;
+    return {event::became_good, has_state ? training_state::promote : training_state::keep};
   }
 
-  void begin(changes& made, std::span<double const> ran, bool restorable) {
+  training_state begin(std::span<double const> ran, bool restorable) {
     candidate.assign(ran.begin(), ran.end());
     candidate_has_state = restorable;
     survived = 0;
-    if (!restorable) return;
-    made.state |= training_state::mark_candidate;
+    if (!restorable) return training_state::keep;
     since_mark = 0;
+    return training_state::mark_candidate;
   }
 
+  inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
+    return news(ran, restorable) && allowed(ran, space);
+  }
+  inline bool news(std::span<double const> ran, bool restorable) const noexcept {
+    bool const urgent = !known() || !proven;
+    bool const copied = restorable || (known() && has_state);
+    if (!copied) return urgent || !same_values(ran, values);
+    return since_mark >= patience + 1 && (urgent || since_mark >= usual_pause());
+  }
   // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on, and early
   // in a run, of which a rollback would take much. A newer one is not always better: what harms slowly is in it
   // already.
-  inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
-    bool const urgent = !known() || !proven;
-    std::size_t const usual = std::clamp<std::uint64_t>(observed / 10, snapshot_every / 4, snapshot_every);
-    std::size_t const pause = std::max(urgent ? 0 : usual, patience + 1);
-    bool const copied = restorable || (known() && has_state);
-    bool const news = copied ? since_mark >= pause : urgent || !same_values(ran, values);
-    if (!news) return false;
+  inline std::uint64_t usual_pause() const noexcept {
+    return std::clamp<std::uint64_t>(observed / 10, snapshot_every / 4, snapshot_every);
+  }
+  static bool allowed(std::span<double const> ran, search_space const& space) noexcept {
     for (std::size_t i = 0; i < ran.size(); ++i) {
       if (!space.contains(i, ran[i])) return false;
     }
