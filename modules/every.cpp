@@ -54,6 +54,7 @@ struct stretching {
   std::vector<double> ran{};  // in this stretch
   stretch_summary now{};
   bool due = true;
+  bool settled = false;  // what ran in this stretch is what is suggested
   // Since the tuner was told last:
   bool relocated = false;
   double validation = none;
@@ -63,9 +64,9 @@ struct stretching {
     if (due) {
       out = inner.ask();
       now = {};
-      due = false;
+      due = settled = false;
     } else {
-      if (!std::ranges::equal(ran, out.values.values())) out.values.assign(ran);
+      if (!settled) settle();
       out.why = reason::hold;
       out.events = event::none;
       out.state = training_state::keep;
@@ -76,7 +77,7 @@ struct stretching {
 
   void tell(observation const& seen, suggestions& inner) {
     std::size_t const n = seen.covers == coverage::epoch ? each.of_epochs : each.of_steps;
-    notice_what_ran(applied_to(out, seen));
+    if (!settled || !ran_as_before(seen)) notice_what_ran(applied_to(out, seen));
     ++now.observations;
     now.steps += seen.steps;
     relocated = relocated || seen.relocated;
@@ -100,6 +101,16 @@ struct stretching {
     a.section("every");
     a(out)(ran)(now)(due)(relocated)(validation);
     if (!ran.empty() && ran.size() != out.values.size()) archive::refuse("holds values of another search space");
+    if (a.reading()) settled = false;
+  }
+
+  void settle() noexcept {
+    if (!std::ranges::equal(ran, out.values.values())) out.values.assign(ran);
+    settled = std::ranges::equal(ran, out.values.values());
+  }
+
+  bool ran_as_before(observation const& seen) const noexcept {
+    return seen.applied.empty() || std::ranges::equal(seen.applied, ran);
   }
 
   // A schedule around this stage divides what ran by its shape: rounding is no change.
@@ -108,6 +119,7 @@ struct stretching {
   void notice_what_ran(std::span<double const> applied) {
     if (now.observations > 0 && std::ranges::equal(applied, ran, alike)) return;
     ran.assign(applied.begin(), applied.end());
+    settled = false;
     now = {};
   }
 

@@ -8,6 +8,9 @@ import :trial;
 namespace autotunenet {
 
 [[noreturn]] void refuse_answer(std::uint64_t answered, std::uint64_t pending);
+[[noreturn]] void refuse_unasked();
+[[noreturn]] void refuse_ask_after_end();
+[[noreturn]] void refuse_tell_after_end();
 
 // The frame remembers its memory resource behind its last byte, as std::generator does (P2502R2, "allocator support").
 struct frame_memory {
@@ -72,22 +75,24 @@ class [[nodiscard]] generator {
   /// Throws `tuning_finished` after the end, and whatever the coroutine throws before its first yield.
   Yielded const& ask() {
     if (Yielded const* yielded = poll()) return *yielded;
-    throw tuning_finished("asked for a suggestion, but the tuner has finished");
+    refuse_ask_after_end();
   }
 
   /// As `ask`, but null after the end.
   [[nodiscard]] Yielded const* poll() {
-    if (!alive()) return nullptr;
-    if (!frame_.promise().yielded_) resume();
-    asked_ = alive();
-    return asked_ ? frame_.promise().yielded_ : nullptr;
+    if (!open()) return nullptr;
+    Yielded const* const pending = frame_.promise().yielded_;
+    if (!pending) [[unlikely]]
+      return begin_conversation();
+    asked_ = true;
+    return pending;
   }
 
   /// Answers the pending suggestion, and lets the coroutine run to its next one.
   /// Throws `protocol_error` without an ask, a second time, or for another suggestion; `tuning_finished` after the end;
   /// and whatever the coroutine throws, after which it has finished.
   void tell(Resumed const& answer) {
-    if (!alive()) throw tuning_finished("told an observation, but the tuner has finished");
+    if (!alive()) refuse_tell_after_end();
     accept(answer);
     resume();
   }
@@ -170,17 +175,25 @@ class [[nodiscard]] generator {
 
   explicit generator(handle frame) noexcept : frame_(frame) {}
 
-  bool alive() noexcept {
-    if (frame_ && stop_.stop_requested()) close();
-    return frame_ && !frame_.done();
+  /// Whether there still is a frame. One that has run to its end is kept, and has nothing pending.
+  bool open() noexcept {
+    if (stop_.stop_requested()) [[unlikely]]
+      close();
+    return static_cast<bool>(frame_);
+  }
+  bool alive() noexcept { return open() && !frame_.done(); }
+  Yielded const* begin_conversation() {
+    if (frame_.done()) return nullptr;
+    resume();
+    asked_ = alive();
+    return asked_ ? frame_.promise().yielded_ : nullptr;
   }
   void close() noexcept {
     if (frame_) std::exchange(frame_, nullptr).destroy();
   }
   /// @pre the frame is there, and not done
   void accept(Resumed const& answer) {
-    if (!asked_)
-      throw protocol_error("told an observation that no suggestion is waiting for: ask first, then tell once");
+    if (!asked_) refuse_unasked();
     promise_type& promise = frame_.promise();
     if constexpr (requires { answer.number == promise.yielded_->number; }) {
       if (answer.number != 0 && answer.number != promise.yielded_->number) {

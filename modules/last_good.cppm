@@ -59,8 +59,8 @@ struct last_good {
     if (calm < std::numeric_limits<std::uint64_t>::max()) ++calm;
     if (now == verdict::regressed) drop_candidate();
     if (now != verdict::healthy) return made;
-    if (!candidate.empty() && ++survived >= patience) promote(made);
-    if (candidate.empty() && worth_trying(ran, space, restorable)) begin(made, ran, restorable);
+    if (!candidate.empty() && ++survived >= patience) made = promote();
+    if (candidate.empty() && worth_trying(ran, space, restorable)) made.state |= begin(ran, restorable);
     return made;
   }
 
@@ -94,41 +94,47 @@ struct last_good {
  private:
   // A configuration never replaces one whose training state is kept unless its own is kept too. That training is well
   // again is seen all the same.
-  void promote(changes& made) {
+  changes promote() {
     if (known() && has_state && !candidate_has_state) {
-      if (!proven && same_values(candidate, values)) made.events |= event::became_good;
+      bool const again = !proven && same_values(candidate, values);
       proven = true;
-      return drop_candidate();
+      drop_candidate();
+      return {.events = again ? event::became_good : event::none};
     }
     values.swap(candidate);
     candidate.clear();
     has_state = candidate_has_state;
     proven = true;
-    made.events |= event::became_good;
-    if (has_state) made.state |= training_state::promote;
+    return {event::became_good, has_state ? training_state::promote : training_state::keep};
   }
 
-  void begin(changes& made, std::span<double const> ran, bool restorable) {
+  training_state begin(std::span<double const> ran, bool restorable) {
     candidate.assign(ran.begin(), ran.end());
     candidate_has_state = restorable;
     survived = 0;
-    if (!restorable) return;
-    made.state |= training_state::mark_candidate;
+    if (!restorable) return training_state::keep;
     since_mark = 0;
+    return training_state::mark_candidate;
   }
 
+  inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
+    return news(ran, restorable) && allowed(ran, space);
+  }
+  inline bool news(std::span<double const> ran, bool restorable) const noexcept {
+    bool const urgent = !known() || !proven;
+    bool const copied = restorable || (known() && has_state);
+    if (!copied) return urgent || !same_values(ran, values);
+    return since_mark >= patience + 1 && (urgent || since_mark >= usual_pause());
+  }
   // A copy costs the trainer time, so it is made rarely; sooner where there is nothing good to fall back on, and early
   // in a run, of which a rollback would take much. After a failure as well: where failures come back, however often, no
   // rollback takes more than about half of what was trained between two of them. A newer one is not always better: what
   // harms slowly is in it already.
-  inline bool worth_trying(std::span<double const> ran, search_space const& space, bool restorable) const noexcept {
-    bool const urgent = !known() || !proven;
-    std::size_t const usual =
-        std::min<std::uint64_t>(std::clamp<std::uint64_t>(observed / 10, snapshot_every / 4, snapshot_every), calm / 2);
-    std::size_t const pause = std::max(urgent ? 0 : usual, patience + 1);
-    bool const copied = restorable || (known() && has_state);
-    bool const news = copied ? since_mark >= pause : urgent || !same_values(ran, values);
-    if (!news) return false;
+  inline std::uint64_t usual_pause() const noexcept {
+    return std::min<std::uint64_t>(std::clamp<std::uint64_t>(observed / 10, snapshot_every / 4, snapshot_every),
+                                   calm / 2);
+  }
+  static bool allowed(std::span<double const> ran, search_space const& space) noexcept {
     for (std::size_t i = 0; i < ran.size(); ++i) {
       if (!space.contains(i, ran[i])) return false;
     }

@@ -48,6 +48,7 @@ class moving_average {
   averaging kind_;
   std::size_t window_;
   std::size_t count_ = 0;
+  double size_ = 0.0;  // the count, as what is divided by
   double mean_ = 0.0;
 
   // Window. `newer_` sums the values written since the ring began anew; `older_[i]` sums those of the round before from
@@ -70,7 +71,7 @@ inline moving_average::moving_average(std::size_t window, averaging kind) : kind
 }
 
 inline void moving_average::push(double value) noexcept {
-  if (count_ < window_) ++count_;
+  if (count_ < window_) size_ = static_cast<double>(++count_);
   if (kind_ == averaging::window)
     push_window(value);
   else
@@ -82,11 +83,10 @@ inline void moving_average::push_window(double value) noexcept {
   newer_ += value;
   ++next_;
   double const sum = newer_ + older_[next_];
-  auto const size = static_cast<double>(count_);
-  mean_ = sum / size;
+  mean_ = sum / size_;
   if (sum - sum != 0.0) [[unlikely]] {
     mean_ = 0.0;
-    for (std::size_t i = 0; i < count_; ++i) mean_ += values_[i] / size;
+    for (std::size_t i = 0; i < count_; ++i) mean_ += values_[i] / size_;
     constexpr double largest = std::numeric_limits<double>::max();
     mean_ = std::clamp(mean_, -largest, largest);
   }
@@ -106,19 +106,21 @@ inline void moving_average::push_exponential(double value) noexcept {
 }
 
 inline double moving_average::effective_count() const noexcept {
-  if (kind_ == averaging::window) return static_cast<double>(count_);
+  if (kind_ == averaging::window) return size_;
   return static_cast<double>(window_) * (1.0 - before_) / (1.0 + before_);
 }
 
 inline void moving_average::fields(archive& a) {
   a.section("moving average");
   a.below(count_, window_ + 1)(mean_)(newer_)(before_);
+  size_ = static_cast<double>(count_);
   a.same_size(values_).same_size(older_);
   a.below(next_, std::max<std::size_t>(values_.size(), 1));
 }
 
 inline void moving_average::clear() noexcept {
   count_ = 0;
+  size_ = 0.0;
   mean_ = 0.0;
   next_ = 0;
   newer_ = 0.0;

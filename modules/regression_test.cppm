@@ -56,21 +56,23 @@ class recent_minimum {
     slots_[next_] = value;
     ++next_;
     least_ = std::min(least_, value);
-    count_ = std::min(count_ + 1, slots_.size() - 1);
+    if (count_ < slots_.size() - 1) size_ = static_cast<double>(++count_);
     if (next_ == slots_.size() - 1) begin_round();
   }
   /// @pre something was pushed
   inline double value() const noexcept { return std::min(least_, slots_[next_]); }
   /// Over how many values the minimum was taken.
-  inline double count() const noexcept { return static_cast<double>(count_); }
+  inline double count() const noexcept { return size_; }
   void clear() noexcept {
     std::ranges::fill(slots_, none);
     next_ = count_ = 0;
+    size_ = 0.0;
     least_ = none;
   }
   void fields(archive& a) {
     a.same_size(slots_)(least_);
     a.below(next_, slots_.size() - 1).below(count_, slots_.size());
+    size_ = static_cast<double>(count_);
   }
 
  private:
@@ -83,6 +85,7 @@ class recent_minimum {
   std::vector<double> slots_;  // and one that stays `none`
   std::size_t next_ = 0;
   std::size_t count_ = 0;
+  double size_ = 0.0;    // the count, as what is reckoned with
   double least_ = none;  // of this round
 };
 
@@ -112,7 +115,7 @@ class regression_test {
     double const best_before = best();
     best_.push(mean_.mean());
     if (best_.value() != best_before) follow_best();
-    reckon_margin();
+    if (limits_.noise_margin > 0.0 && best_.count() != margin_count_) reckon_margin();
     double const lost = mean_.mean() - best_.value();
     return lost > 0.0 && lost > allowance(told_noise) ? verdict::regressed : verdict::healthy;
   }
@@ -213,7 +216,6 @@ class regression_test {
   // about sqrt(2 ln k) standard errors below their mean. Reckoned anew while there are more averages each time, then
   // never.
   void reckon_margin() noexcept {
-    if (limits_.noise_margin <= 0.0 || best_.count() == margin_count_) return;
     margin_count_ = best_.count();
     double const luck = std::sqrt(2.0 * std::log(margin_count_));
     margin_ = (limits_.noise_margin + luck) / std::sqrt(static_cast<double>(limits_.window));

@@ -13,7 +13,7 @@ module;
 
 module autotunenet;
 
-import :guarding;
+import :pace;
 import :settings_keys;
 
 namespace autotunenet {

@@ -11,11 +11,10 @@ namespace autotunenet {
 /// a stage has merged may add up to more than there are numbers for.
 template <class Tell>
 void tell_counted(observation const& seen, Tell&& tell) {
-  double const steps = counted_steps(seen.steps);
-  if (steps == seen.steps) return tell(seen);
-  observation counted = seen;
-  counted.steps = steps;
-  tell(counted);
+  std::optional<observation> counted;
+  if (!countable(seen.steps)) [[unlikely]]
+    counted.emplace(seen).steps = counted_steps(seen.steps);
+  tell(counted ? *counted : seen);
 }
 
 }  // namespace autotunenet

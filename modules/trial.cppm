@@ -139,8 +139,10 @@ struct reach {
   std::span<double const> upper;
 };
 
-/// How many of the steps that were told count: 1 where that is no finite number of at least 0.
-constexpr double counted_steps(double told) noexcept { return told >= 0.0 && told - told == 0.0 ? told : 1.0; }
+/// Whether so many steps can be counted: a finite number of at least 0.
+constexpr bool countable(double steps) noexcept { return steps >= 0.0 && steps - steps == 0.0; }
+/// How many of the steps that were told count: 1 where they cannot be counted.
+constexpr double counted_steps(double told) noexcept { return countable(told) ? told : 1.0; }
 
 /// What a tuner is resumed with. Everything but the metric has a default that means "not known". What a trainer says
 /// comes first; the rest is between stages.
