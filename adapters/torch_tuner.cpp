@@ -1,6 +1,8 @@
 module;
 #include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/Scalar.h>
+#include <torch/optim/optimizer.h>
 
 #include <cmath>
 #include <cstddef>
@@ -35,6 +37,22 @@ suggestion const& first_of(suggestions& pipeline) {
   return *first;
 }
 
+// Validations that make no objective, however often, while the optimizer's parameters stay what they are: more than
+// that are no check of a loop, but of one whose rate is so low that nothing moves.
+constexpr std::size_t most_checks = 8;
+
+// A number that changes where training moves the parameters. By their values: not every optimizer moves their versions.
+double mark_of(torch::optim::Optimizer const& optimizer) {
+  at::NoGradGuard const no_grad;
+  double sum = 0.0;
+  for (auto const& group : optimizer.param_groups()) {
+    for (at::Tensor const& p : group.params()) {
+      if (p.defined()) sum += p.detach().to(at::kDouble).square().sum().item<double>();
+    }
+  }
+  return sum;
+}
+
 /// What the adapter itself knows.
 struct progress {
   std::uint64_t steps = 0;
@@ -43,8 +61,10 @@ struct progress {
   double validation = none;  // heard since the objective
   hook objective = hook::first;
   bool failed_early = false;       // while no hook had carried a metric: yet to be told
-  bool checked = false;            // validated before training, once
-  bool odd = false;                // the objective's last metric was NaN while the weights were finite
+  std::size_t checks = 0;          // validations while nothing but them had come
+  std::size_t unmeasured = 0;      // the objective's metrics that were no numbers, less those that were, lately
+  std::size_t others = 0;          // metrics of other hooks since the objective's last one
+  event warned = event::none;      // of what people were told once, or will be
   event noticed = event::none;     // yet to be told
   std::vector<double> in_force{};  // in a checkpoint
 
@@ -52,7 +72,7 @@ struct progress {
     a.section("torch tuner");
     a(steps)(lasting_steps)(state_was_missing)(validation);
     a.between(objective, hook::first, hook::validation);
-    a(failed_early)(checked)(odd)(noticed)(in_force);
+    a(failed_early)(checks)(unmeasured)(others)(warned)(noticed)(in_force);
   }
 };
 
@@ -108,6 +128,7 @@ struct torch_tuner::state {
   slot_options how;
   std::optional<training_slots> slots;
   progress now{.objective = named_objective};
+  double mark = none;  // of the parameters when validation was heard last
 
   state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
       : pipeline(std::move(from)),
@@ -122,11 +143,14 @@ struct torch_tuner::state {
             .folder = std::move(options.snapshot_folder),
             .snapshots = options.snapshots} {
     if (model) slots.emplace(*model, tuned, how);
+    if (named_objective == hook::first) mark = mark_of(tuned);
   }
 
-  void apply() {
+  // Weights may be looked at where training failed, for that costs.
+  void apply(bool look_at_weights = false) {
     slots_report report;
     if (slots) report = slots->carry_out(current.state, now.lasting_steps);
+    if (slots && look_at_weights && !training_snapshot::finite(*model)) slots->return_to_finite(report);
     now.state_was_missing = !report.complete;
     if (report.returned != training_state::keep) {
       auto const undone =
@@ -136,7 +160,7 @@ struct torch_tuner::state {
     values.apply(current.values);
   }
 
-  void tell(double metric, outcome result, bool own_stretch) {
+  void tell(double metric, outcome result, bool own_stretch, bool look_at_weights = false) {
     if (pipeline.finished()) return;
     std::span<double const> const applied = values.read();
     if (values.overridden()) now.noticed |= event::overridden;
@@ -152,7 +176,7 @@ struct torch_tuner::state {
     suggestion const* const next = pipeline.poll();
     if (!next) return;
     current = *next;
-    apply();
+    apply(look_at_weights);
   }
 
   void save(checkpoint_store& to, std::span<checkpoint_part const> own) {
@@ -220,6 +244,7 @@ struct torch_tuner::state {
     }
     slots = std::move(slots_then);
     now = std::move(then);
+    if (now.objective == hook::first) mark = mark_of(*optimizer);
     if (suggestion const* const pending = pipeline.poll()) current = *pending;
   }
 
@@ -232,19 +257,59 @@ struct torch_tuner::state {
 
   void hear(hook from, double metric) {
     if (now.objective == hook::first) {
-      bool const check_before_training = from == hook::validation && now.steps == 0;
-      if (check_before_training && !std::exchange(now.checked, true)) return;
+      if (from == hook::validation && now.steps == 0 && !speaks_of_training()) return;
       now.objective = from;
     }
     bool const own = from == now.objective;
+    if (named_objective == hook::first) compare_pace(own);
     if (own && std::exchange(now.failed_early, false)) return tell(none, outcome::failed, true);
-    bool const usable = std::isfinite(metric);
-    bool const odd =
-        own && from != hook::step && std::isnan(metric) && !now.odd && model && training_snapshot::finite(*model);
-    if (own) now.odd = odd;
-    if (odd) return tell(none, outcome::skipped, true);
-    if (own || !usable) return tell(metric, usable ? outcome::measured : outcome::failed, own);
-    if (from == hook::validation) now.validation = metric;
+    if (!std::isfinite(metric)) return hear_no_number(own, metric);
+    if (own) {
+      if (now.unmeasured > 0) --now.unmeasured;
+      tell(metric, outcome::measured, true);
+    } else if (from == hook::validation) {
+      now.validation = metric;
+    }
+  }
+
+  // Loops validate before they train, to see that all works; the first one after that may be of the first epoch, whose
+  // own hook is yet to come.
+  bool speaks_of_training() {
+    double const before = std::exchange(mark, mark_of(*optimizer));
+    bool const first = now.checks++ == 0;
+    return !first && (mark != before || now.checks > most_checks);
+  }
+
+  void compare_pace(bool own) noexcept {
+    constexpr std::size_t far_more_often = 10;
+    now.others = own ? 0 : now.others + 1;
+    if (now.others == far_more_often) warn(event::rare_objective);
+  }
+
+  void warn(event of) noexcept {
+    if (has(now.warned, of)) return;
+    now.warned |= of;
+    now.noticed |= of;
+  }
+
+  // While all weights are finite training has not failed: one batch of bad data is not worth what a rollback undoes.
+  void hear_no_number(bool own, double metric) {
+    bool const whole = model && training_snapshot::finite(*model);
+    if (whole && (!own || now.unmeasured < most_unmeasured())) {
+      warn(event::not_measured);
+      if (!own) return;
+      ++now.unmeasured;
+      return tell(none, outcome::skipped, true);
+    }
+    if (own) now.unmeasured = 0;
+    tell(metric, outcome::failed, own, !whole);
+  }
+
+  // In a row, or where about as many metrics are numbers, before it is a failure. What a trial tries out may make the
+  // metric overflow before the weights do, and is soon over.
+  std::size_t most_unmeasured() const noexcept {
+    std::size_t const usual = now.objective == hook::step ? 4 : 2;
+    return current.why == reason::range_test ? usual / 2 : usual;
   }
 
   // Before any metric nothing says how much of the run has failed. Two in a row are an epoch: a step would most likely

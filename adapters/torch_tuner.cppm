@@ -25,13 +25,15 @@ struct torch_options {
   torch::nn::Module* model = nullptr;
   /// For parameters that are not the optimizer's.
   std::vector<setter> setters = {};
-  /// `hook::first`: whichever is called first with a metric, but for a single validation before any training step, such
-  /// as checks that a loop works, which is passed over.
+  /// `hook::first`: whichever is called first with a metric. Validations before any call of `on_step_end` are passed
+  /// over, as those that check a loop are: the first one, and those since which the optimizer's parameters have not
+  /// moved. Where another hook turns out to be called ten times as often, `event::rare_objective` tells.
   hook objective = hook::first;
   /// Called when training state was put back, before the suggestion's values are applied. As for a setter, what it
   /// throws passes out of the hook.
   std::function<void(restoration const&)> on_restore = {};
-  /// The default CPU random engine is part of the training state.
+  /// The default CPU random engine is part of the training state: what a trial or a resume puts back draws the same
+  /// batches again. After a failure it goes on instead, so that training does not meet what it failed at once more.
   bool random_engine = slot_options{}.random_engine;
   /// The fraction of training time that saving states for a rollback may cost; at least 0. Infinity: each one is saved;
   /// 0: none after the first.
@@ -63,10 +65,17 @@ struct torch_options {
 ///
 /// Where `on_validation_end` is not the objective it is a second opinion, told with the next observation of the
 /// objective: the learning rate is lowered where it shows overfitting, and with a model training goes back to where
-/// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any other
-/// hook only reports trouble: NaN or infinity there, too, is told at once as a failure of the pending suggestion. NaN
-/// from an epoch or a validation that is the objective is, the first time in a row, no metric rather than a failure
-/// where a model is given and finite: undoing an epoch costs more than waiting for the next. No metric makes a hook
+/// validation was best if that is not enough. It must go in the objective's direction, both down or both up. Any
+/// other hook only reports trouble.
+///
+/// A metric that is NaN or infinite is a failure of the pending suggestion, told at once, whichever hook it comes from,
+/// where no model is given or its weights are not finite. While they are, it is one that was not measured
+/// (`event::not_measured`), for one bad batch is not worth what a rollback undoes: passed over where the hook is not
+/// the objective's, told as `outcome::skipped` where it is. Five in a row of steps are a failure, and three of epochs
+/// or validations, and so it is where as many come as are numbers; in a trial the third of steps, the second of
+/// epochs. Weights that still are not finite after the pipeline's remedy go back to the latest state kept that is.
+///
+/// No metric makes a hook
 /// throw for being NaN or infinite; what the pipeline, a setter or `on_restore` throws passes out. When one of the
 /// latter two throws, training state has been saved and put back as the suggestion asks, for a stage does not ask
 /// twice, and none of its values is applied: in force are those of before, or those that came back with the state. It
@@ -95,6 +104,7 @@ class [[nodiscard]] torch_tuner {
   void on_step_end(at::Tensor const& metric);
   void on_epoch_end(double metric);
   void on_epoch_end(at::Tensor const& metric);
+  /// In the direction of the objective's metric: a loss beside a loss, an accuracy beside an accuracy.
   void on_validation_end(double metric);
   void on_validation_end(at::Tensor const& metric);
   /// The user's code threw: the stretch failed. While no hook has carried a metric yet, be it NaN, and

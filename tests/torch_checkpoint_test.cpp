@@ -96,7 +96,10 @@ struct run {
   void steps(int count) {
     for (int i = 0; i < count; ++i) {
       double loss = train_step(network, *optimizer);
-      if (tuner.steps() % 97 == 96) loss = std::numeric_limits<double>::quiet_NaN();
+      if (tuner.steps() % 97 == 96) {
+        tuner.on_failure();
+        loss = std::numeric_limits<double>::quiet_NaN();
+      }
       tuner.on_step_end(loss);
       if (tuner.steps() % 30 == 0) tuner.on_validation_end(loss);
     }

@@ -1,8 +1,10 @@
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/sgd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -58,11 +60,13 @@ struct told {
   bool restorable;
   double validation;
   coverage covers;
+  event noticed;
 };
 
 struct line {
   std::vector<double> values;
   training_state state = training_state::keep;
+  reason why = reason::explore;
 };
 
 /// Suggests line after line, the last one for ever, and keeps what it is told.
@@ -74,6 +78,7 @@ suggestions scripted(search_space space, std::vector<line> script, std::vector<t
     ++next.number;
     next.values.assign(now.values);
     next.state = i < script.size() ? now.state : training_state::keep;
+    next.why = now.why;
     observation const& answer = co_yield next;
     seen.push_back({answer.metric,
                     answer.result,
@@ -82,8 +87,24 @@ suggestions scripted(search_space space, std::vector<line> script, std::vector<t
                     answer.steps,
                     answer.restorable,
                     answer.validation,
-                    answer.covers});
+                    answer.covers,
+                    answer.noticed});
   }
+}
+
+std::vector<outcome> results(std::vector<told> const& seen) {
+  std::vector<outcome> all;
+  for (told const& t : seen) all.push_back(t.result);
+  return all;
+}
+std::size_t times(std::vector<told> const& seen, event what) {
+  std::size_t n = 0;
+  for (told const& t : seen) n += has(t.noticed, what) ? 1 : 0;
+  return n;
+}
+void spoil(small_network& network) {
+  at::NoGradGuard const no_grad;
+  for (at::Tensor const& p : network.parameters()) p.fill_(not_a_number);
 }
 
 search_space rates() { return {real{"lr", 1e-6, 100.0, scale::log}}; }
@@ -108,21 +129,31 @@ suggestions halving(configuration start) {
 
 }  // namespace
 
-TEST_CASE("a validation before training is no objective, unless nothing else comes") {
+TEST_CASE("validations before training are no objective, however many, unless nothing else comes") {
   small_network net;
   optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
   std::vector<told> seen;
-  torch_tuner steps(optimizer, scripted(rates(), {{{0.1}}}, seen));
-  steps.on_validation_end(2.3);
-  steps.on_step_end(2.2);
-  CHECK(steps.objective() == hook::step);
-  REQUIRE(seen.size() == 1);
-  CHECK(seen[0].metric == 2.2);
-  seen.clear();
-  torch_tuner validations(optimizer, scripted(rates(), {{{0.1}}}, seen));
-  validations.on_validation_end(2.3);
-  validations.on_validation_end(2.1);
-  CHECK(validations.objective() == hook::validation);
+  for (int const checks : {1, 2, 3}) {
+    seen.clear();
+    torch_tuner steps(optimizer, scripted(rates(), {{{0.1}}}, seen));
+    for (int i = 0; i < checks; ++i) steps.on_validation_end(2.3 - 0.1 * i);
+    train_step(net, optimizer);
+    steps.on_step_end(2.2);
+    CHECK(steps.objective() == hook::step);
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].metric == 2.2);
+  }
+  for (int const checks : {0, 1, 2}) {
+    seen.clear();
+    torch_tuner validations(optimizer, scripted(rates(), {{{0.1}}}, seen));
+    for (int i = 0; i < checks; ++i) validations.on_validation_end(2.3);
+    train_step(net, optimizer);
+    validations.on_validation_end(2.2);
+    CHECK(seen.size() == (checks > 0 ? 1 : 0));
+    train_step(net, optimizer);
+    validations.on_validation_end(2.1);
+    CHECK(validations.objective() == hook::validation);
+  }
   seen.clear();
   torch_tuner counted(optimizer, scripted(rates(), {{{0.1}}}, seen));
   counted.on_step_end();
@@ -131,23 +162,146 @@ TEST_CASE("a validation before training is no objective, unless nothing else com
   CHECK(seen.size() == 1);
 }
 
-TEST_CASE("one epoch whose metric is NaN is no failure while the weights are finite, two in a row are") {
+TEST_CASE("validations alone are the objective in the end, though nothing shows that parameters move") {
   small_network net;
   optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
   std::vector<told> seen;
+  torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen));
+  for (int i = 0; i < 20; ++i) tuner.on_validation_end(2.0 - 0.1 * i);
+  CHECK(tuner.objective() == hook::validation);
+  CHECK(seen.size() > 10);
+}
+
+TEST_CASE("an epoch without a number is no failure while the weights are finite, three in a row are") {
+  using enum outcome;
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  for (bool const validates : {false, true}) {
+    std::vector<told> seen;
+    torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen),
+                      {.model = &net, .objective = validates ? hook::validation : hook::epoch});
+    for (double const metric : {2.0, not_a_number, infinity, 1.9, 1.8, not_a_number, not_a_number, not_a_number, 1.7})
+      validates ? tuner.on_validation_end(metric) : tuner.on_epoch_end(metric);
+    CHECK((results(seen) ==
+           std::vector{measured, skipped, skipped, measured, measured, skipped, skipped, failed, measured}));
+    CHECK(times(seen, event::not_measured) == 1);
+  }
+  std::vector<told> seen;
   torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net});
-  for (double const metric : {2.0, not_a_number, 1.9, not_a_number, not_a_number, 1.8, infinity})
-    tuner.on_epoch_end(metric);
-  std::vector<outcome> const expected{outcome::measured, outcome::skipped,  outcome::measured, outcome::skipped,
-                                      outcome::failed,   outcome::measured, outcome::failed};
-  REQUIRE(seen.size() == expected.size());
-  for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i].result == expected[i]);
-  seen.clear();
-  at::NoGradGuard const no_grad;
-  net.parameters().front().fill_(not_a_number);
   tuner.on_epoch_end(1.7);
+  spoil(net);
   tuner.on_epoch_end(not_a_number);
+  CHECK(seen.back().result == failed);
+}
+
+TEST_CASE("a step without a number is no failure while the weights are finite, unless there are as many as others") {
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  auto const failures = [&](int bad, int good) {
+    seen.clear();
+    torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net, .objective = hook::step});
+    for (int step = 0; step < 60; ++step)
+      tuner.on_step_end(step % (bad + good) >= good ? (step % 2 ? not_a_number : infinity) : 1.0);
+    std::vector<outcome> const all = results(seen);
+    CHECK(seen.size() == 60);
+    return std::ranges::count(all, outcome::failed);
+  };
+  CHECK(failures(1, 9) == 0);
+  CHECK(failures(4, 6) == 0);
+  CHECK(failures(5, 55) == 1);
+  CHECK(failures(2, 1) > 2);
+  CHECK(failures(1, 0) == 12);
+}
+
+TEST_CASE("in a trial steps without a number are sooner a failure, and at once where weights are not finite") {
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner trial(optimizer, scripted(rates(), {{{0.1}, training_state::keep, reason::range_test}}, seen),
+                    {.model = &net, .objective = hook::step});
+  for (int i = 0; i < 3; ++i) trial.on_step_end(infinity);
+  CHECK((results(seen) == std::vector{outcome::skipped, outcome::skipped, outcome::failed}));
+  torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net, .objective = hook::step});
+  spoil(net);
+  tuner.on_step_end(not_a_number);
   CHECK(seen.back().result == outcome::failed);
+}
+
+TEST_CASE("what may well be infinite, as a mask is, says nothing of training") {
+  small_network net;
+  net.register_buffer("mask", at::full({2}, -infinity));
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net, .objective = hook::step});
+  tuner.on_step_end(not_a_number);
+  CHECK(seen.back().result == outcome::skipped);
+  at::NoGradGuard const no_grad;
+  net.parameters().front().fill_(infinity);
+  tuner.on_step_end(not_a_number);
+  CHECK(seen.back().result == outcome::failed);
+}
+
+TEST_CASE("what is no number beside the objective is passed over while the weights are finite, and told of once") {
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net, .objective = hook::step});
+  for (int i = 0; i < 10; ++i) {
+    tuner.on_validation_end(not_a_number);
+    tuner.on_epoch_end(infinity);
+    tuner.on_step_end(1.0);
+  }
+  CHECK((results(seen) == std::vector(10, outcome::measured)));
+  CHECK(times(seen, event::not_measured) == 1);
+  CHECK(std::isnan(seen.back().validation));
+  spoil(net);
+  tuner.on_validation_end(not_a_number);
+  CHECK(seen.back().result == outcome::failed);
+}
+
+TEST_CASE("an objective that was only the first to come, and comes rarely, is told of once") {
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  for (hook const named : {hook::first, hook::epoch}) {
+    for (int const steps : {9, 10}) {
+      std::vector<told> seen;
+      torch_tuner tuner(optimizer, scripted(rates(), {{{0.1}}}, seen), {.objective = named});
+      for (int epoch = 0; epoch < 5; ++epoch) {
+        tuner.on_epoch_end(1.0);
+        for (int step = 0; step < steps; ++step) tuner.on_step_end(1.0);
+      }
+      CHECK(seen.size() == 5);
+      CHECK(times(seen, event::rare_objective) == (named == hook::first && steps == 10 ? 1 : 0));
+    }
+  }
+}
+
+TEST_CASE("weights that are not finite go back to the latest state that is, though the pipeline asks for none") {
+  using enum training_state;
+  seed(4);
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  std::vector<restoration> back;
+  torch_tuner tuner(optimizer,
+                    scripted(rates(), {{{0.1}, mark_candidate}, {{0.2}, promote | mark_origin}, {{0.3}}}, seen),
+                    {.model = &net, .on_restore = [&](restoration const& r) { back.push_back(r); }});
+  tuner.on_step_end(train_step(net, optimizer));
+  auto const marked = weights(net);
+  train_step(net, optimizer);
+  spoil(net);
+  tuner.on_step_end(not_a_number);
+  CHECK(same_bits(weights(net), marked));
+  CHECK(learning_rate(optimizer) == 0.3);
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].what == return_to_origin);
+  CHECK(back[0].marked_at == 1);
+  CHECK(back[0].steps_undone == 1);
+
+  torch_tuner without(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net});
+  spoil(net);
+  CHECK_NOTHROW(without.on_step_end(not_a_number));
 }
 
 TEST_CASE("the first suggestion is in the optimizer from the beginning, the next after each metric") {
