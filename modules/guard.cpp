@@ -240,8 +240,9 @@ void guarding::propose(suggestion const& wanted) {
 
 // Whether the place is a new one. Mostly it is not, and then nothing is copied.
 bool guarding::notice_what_ran(observation const& seen) {
-  if (settled && (seen.applied.empty() || same_values(seen.applied, ran))) return false;
+  if (settled && seen.applied.empty()) return false;
   std::span<double const> const applied = applied_to(out, seen);
+  if (settled && same_values(applied, ran)) return false;
   ran.assign(applied.begin(), applied.end());
   for (std::size_t i = 0; i < ran.size(); ++i) {
     if (std::isnan(ran[i])) ran[i] = out.values[i];

@@ -52,6 +52,11 @@ labelled_images pick(labelled_images const& from, std::span<std::size_t const> w
 
 split load(std::filesystem::path const& folder, std::uint64_t seed, std::size_t training, std::size_t validation,
            std::size_t test) {
+  if (!std::filesystem::exists(folder)) {
+    throw idx::error(
+        std::format("{}: there is no such folder; --data names the one that holds Fashion-MNIST's four idx files",
+                    folder.string()));
+  }
   labelled_images const first = read(folder, "train"), second = read(folder, "t10k");
   if (first.size() < training + validation || second.size() < test) {
     throw idx::error(std::format("{}: holds {} + {} images; expected at least {} + {}", folder.string(), first.size(),
