@@ -75,6 +75,7 @@ TEST_CASE("what is no file is refused as a checkpoint, when the store is made an
     std::filesystem::path const own = place / (std::string("run") + ending);
     auto const refused = ContainsSubstring(own.string() + ": is " + what + ", not a file");
     INFO(own.string() << " is " << what);
+    std::filesystem::remove(own);
     make(own);
     auto const type = std::filesystem::status(own).type();
     CHECK_THROWS_MATCHES(checkpoint_store(place / "run"), checkpoint_error, MessageMatches(refused));
@@ -144,8 +145,8 @@ TEST_CASE("what is no checkpoint, or one of another version, says so") {
   CHECK_THAT(refusal(bytes_of("{\"format\":\"autotunenet journal\",\"version\":1}")),
              ContainsSubstring("no checkpoint"));
   std::vector<std::byte> newer = encode(parts_of("x"));
-  newer[8 + std::string_view("autotunenet checkpoint").size()] = std::byte{9};
-  CHECK_THAT(refusal(newer), ContainsSubstring("is of version 9; this library reads version 8"));
+  newer[8 + std::string_view("autotunenet checkpoint").size()] = std::byte{10};
+  CHECK_THAT(refusal(newer), ContainsSubstring("is of version 10; this library reads version 9"));
   std::vector<std::byte> huge(200, std::byte{0xff});
   CHECK_THAT(refusal(huge), ContainsSubstring("no checkpoint"));
 }
