@@ -75,6 +75,7 @@ TEST_CASE("what is no file is refused as a checkpoint, when the store is made an
     std::filesystem::path const own = place / (std::string("run") + ending);
     auto const refused = ContainsSubstring(own.string() + ": is " + what + ", not a file");
     INFO(own.string() << " is " << what);
+    std::filesystem::remove(own);
     make(own);
     auto const type = std::filesystem::status(own).type();
     CHECK_THROWS_MATCHES(checkpoint_store(place / "run"), checkpoint_error, MessageMatches(refused));

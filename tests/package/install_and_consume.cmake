@@ -44,7 +44,7 @@ endfunction()
 # Interfaces are compiled as their importer is: as CMake does it unasked, and in another way.
 consume(as_it_comes "${COMPONENTS}")
 consume(strict_and_newer core -D CMAKE_CXX_STANDARD=23 -D CMAKE_CXX_EXTENSIONS=OFF)
-consume(of_an_older_cmake "${COMPONENTS}" -D ASKS_FOR=3.18)
+consume(of_an_older_cmake core -D ASKS_FOR=3.18)
 
 # What cannot work is refused with what to write.
 function(refuse folder expected)
