@@ -270,6 +270,8 @@ void guarding::judge(observation const& seen, observation& inward) {
     news |= event::failed;
     inward.result = outcome::failed;
     good.fail();
+    // A loader that throws now and then says nothing of the values.
+    if (good.proven) care.remedies = 0;
     choose_remedy(restorable);
     return;
   }
@@ -304,8 +306,8 @@ verdict guarding::settle_in(verdict now) {
   return verdict::unknown;
 }
 
-// A rollback that training does not come further from leads to the same trouble again: then values are lowered, and
-// weights go back all the same.
+// A rollback that training does not come further from leads into the same regression again: then values are lowered,
+// and weights go back all the same.
 void guarding::choose_remedy(bool restorable) {
   bool const roll_back = good.known() && good.proven && care.remedies == 0;
   if (roll_back) {

@@ -70,9 +70,9 @@ struct guard_options {
 /// - What ran last (`observation::applied`) is what every bound is reckoned from. A suggestion that is a `reason::hold`
 ///   keeps what ran, inside the bounds. What can be reached is passed inwards as `observation::within`.
 /// - A failed stretch acts at once; a regression once it lasted for `patience` observations. The first remedy is a
-///   rollback; if training suffers again before it has come as far as it had, or if no configuration ever became good,
-///   the guard backs off, each time further, and training state goes back all the same. The last straw is told to the
-///   inner tuner as `outcome::failed`.
+///   rollback. If training fails again before a new configuration became good, or regresses again before it has come as
+///   far as it had, or if no configuration ever became good, the guard backs off, each time further, and training state
+///   goes back all the same. The last straw is told to the inner tuner as `outcome::failed`.
 /// - A configuration becomes good when it ran with a healthy metric and `patience` healthy observations followed.
 ///   Where the trainer can restore its state, the state is marked when the configuration ran, and the two are kept and
 ///   returned to together. Its state before the first step serves until then. Where a configuration became good whose
