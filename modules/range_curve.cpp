@@ -124,12 +124,18 @@ double range_curve::before_the_last() const noexcept {
   return values_.size() > lag ? values_[values_.size() - 1 - lag] : values_.front();
 }
 
+// From there on it never lost half of that again before its lowest: noise alone may come as low once, far too early.
 double range_curve::fallen_by(double part) const noexcept {
   double const reached = start_.mean() - part * gained();
-  for (std::size_t i = settle_; i < smoothed_.size(); ++i) {
-    if (smoothed_[i] <= reached) return values_[i];
+  double const lost = start_.mean() - 0.5 * part * gained();
+  double found = best_value_;
+  for (std::size_t i = settle_; i < smoothed_.size() && values_[i] < best_value_; ++i) {
+    if (smoothed_[i] > lost)
+      found = best_value_;
+    else if (smoothed_[i] <= reached && found == best_value_)
+      found = values_[i];
   }
-  return best_value_;
+  return found;
 }
 
 void range_curve::level::add(double metric) noexcept {

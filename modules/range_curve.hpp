@@ -36,8 +36,8 @@ class range_curve {
   bool fell() const noexcept { return fall_in_errors() > (diverged() ? clear_before_divergence : clear); }
   /// The same, beyond doubt.
   bool fell_clearly() const noexcept { return fall_in_errors() > clear; }
-  /// The first value at which the smoothed metric had made this part of its fall. Where the sweep gets rough long
-  /// before it diverges, that is where it was smooth still. @pre fell()
+  /// The first value at which the smoothed metric had made this part of its fall, to keep most of it. Where the sweep
+  /// gets rough long before it diverges, that is where it was smooth still. @pre fell()
   double fallen_by(double part) const noexcept;
   /// The last value before divergence began, as far as that can be told: it shows late, the later the coarser the
   /// sweep is. Infinity where nothing diverged, or the first value failed outright.

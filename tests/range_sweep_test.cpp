@@ -186,6 +186,19 @@ TEST_CASE("a sweep that gets rough long before it diverges lands where it was sm
   CHECK(landed < 1e-2);
 }
 
+TEST_CASE("a dip that does not last is not where a metric fell") {
+  range_curve curve(100);
+  for (int step = 0; step < 100; ++step) {
+    double const value = std::pow(10.0, 0.08 * step - 6.0);
+    double const fallen = value > 0.01 ? 0.2 * std::log10(value / 0.01) : 0.0;
+    double const dip = step >= 30 && step < 34 ? 0.5 : 0.0;
+    curve.add(value, 1.0 - fallen - dip + 0.05 * (step % 2));
+  }
+  REQUIRE(curve.fell_clearly());
+  REQUIRE(curve.fall() < 1.0);
+  CHECK(curve.fallen_by(0.5) > 0.1);
+}
+
 TEST_CASE("one step of a metric that moves by steps is no divergence") {
   constexpr double grain = 1.0 / 500.0;  // the error rate of 500 examples, which half of it is at first
   for (std::size_t const horizon : {0U, 200U, 1000U}) {
