@@ -8,6 +8,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -185,7 +186,8 @@ TEST_CASE("a frozen group stays frozen though training goes back to before it wa
   groups.emplace_back(network.rest(), std::make_unique<optim::AdamOptions>(1e-3));
   optim::Adam adam(std::move(groups));
   search_space const space{real{"lr", 1e-6, 1.0, scale::log}};
-  torch_tuner tuner(adam, steady(current_values(adam, space)) | guard(), {.model = &network});
+  torch_tuner tuner(adam, steady(current_values(adam, space)) | guard(),
+                    {.model = &network, .snapshot_budget = std::numeric_limits<double>::infinity()});
   auto const rate = [&](std::size_t group) { return adam.param_groups()[group].options().get_lr(); };
   for (int step = 0; step < 50; ++step) tuner.on_step_end(train_step(network, adam));
   adam.param_groups()[0].options().set_lr(0.0);
