@@ -47,6 +47,13 @@ struct bound {
 
 bool near(double a, double b) { return std::abs(a - b) <= 1e-12 * std::abs(b); }
 
+optim::Adam in_two_groups(small_network& network) {
+  std::vector<optim::OptimizerParamGroup> groups;
+  groups.emplace_back(network.first_layer(), std::make_unique<optim::AdamOptions>(1e-3));
+  groups.emplace_back(network.rest(), std::make_unique<optim::AdamOptions>(1e-3));
+  return optim::Adam(std::move(groups));
+}
+
 /// Suggests the same for ever, behind a guard.
 suggestions steady(configuration start) {
   suggestion next{.values = std::move(start)};
@@ -162,10 +169,7 @@ TEST_CASE("a group that something else sets is told from one that follows") {
 
 TEST_CASE("a loop that sets one group at every step is warned once, and the rate does not drift") {
   small_network network;
-  std::vector<optim::OptimizerParamGroup> groups;
-  groups.emplace_back(network.first_layer(), std::make_unique<optim::AdamOptions>(1e-3));
-  groups.emplace_back(network.rest(), std::make_unique<optim::AdamOptions>(1e-3));
-  optim::Adam adam(std::move(groups));
+  optim::Adam adam = in_two_groups(network);
   search_space const space{real{"lr", 1e-6, 1.0, scale::log}};
   torch_tuner tuner(adam, steady(current_values(adam, space)) | guard());
   int warned = 0;
@@ -181,10 +185,7 @@ TEST_CASE("a loop that sets one group at every step is warned once, and the rate
 
 TEST_CASE("a frozen group stays frozen though training goes back to before it was frozen") {
   small_network network;
-  std::vector<optim::OptimizerParamGroup> groups;
-  groups.emplace_back(network.first_layer(), std::make_unique<optim::AdamOptions>(1e-3));
-  groups.emplace_back(network.rest(), std::make_unique<optim::AdamOptions>(1e-3));
-  optim::Adam adam(std::move(groups));
+  optim::Adam adam = in_two_groups(network);
   search_space const space{real{"lr", 1e-6, 1.0, scale::log}};
   torch_tuner tuner(adam, steady(current_values(adam, space)) | guard(),
                     {.model = &network, .snapshot_budget = std::numeric_limits<double>::infinity()});
