@@ -23,25 +23,18 @@
 #include <utility>
 #include <vector>
 
+#include "support/optimizer_kind.hpp"
 #include "support/small_network.hpp"
 
 import autotunenet.torch;
 
 using namespace autotunenet;
 namespace optim = torch::optim;
+using support::kind;
+using support::one;
+using support::parameters;
 
 namespace {
-
-using parameters = std::vector<at::Tensor>;
-struct kind {
-  std::string name;
-  std::function<std::unique_ptr<optim::Optimizer>(parameters)> make;
-};
-
-template <class Optimizer, class Options>
-kind one(std::string name, Options options) {
-  return {std::move(name), [options](parameters p) { return std::make_unique<Optimizer>(std::move(p), options); }};
-}
 
 /// Its decay outweighs the gradient, and points away from what was there, as most loading does.
 kind hidden_by_decay() {

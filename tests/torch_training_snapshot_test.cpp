@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "support/folder.hpp"
+#include "support/optimizer_kind.hpp"
 #include "support/small_network.hpp"
 
 import autotunenet.torch;
@@ -36,6 +37,9 @@ using namespace autotunenet;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 namespace optim = torch::optim;
+using support::kind;
+using support::one;
+using support::parameters;
 
 namespace {
 
@@ -52,17 +56,6 @@ class silent : public optim::Optimizer {
       : Optimizer(std::move(parameters), std::make_unique<optim::SGDOptions>(0.1)) {}
   at::Tensor step(LossClosure) override { return {}; }
 };
-
-using parameters = std::vector<at::Tensor>;
-struct kind {
-  std::string name;
-  std::function<std::unique_ptr<optim::Optimizer>(parameters)> make;
-};
-
-template <class Optimizer, class Options>
-kind one(std::string name, Options options) {
-  return {std::move(name), [options](parameters p) { return std::make_unique<Optimizer>(std::move(p), options); }};
-}
 
 std::vector<kind> const& kinds() {
   static std::vector<kind> const all{
