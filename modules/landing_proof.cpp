@@ -9,6 +9,8 @@ namespace autotunenet {
 namespace {
 // Of the sweep's fall, what a run has to make to have proven itself, and what its value is divided by if it does not.
 constexpr double proven_part = 0.7;
+// The lowest of many metrics lies below where training is, by chance, by as many noises of the smoothed metric.
+constexpr double chance_noises = 3.0;
 constexpr double much_lower = 4.0;
 // Training that is worse than it was before it began, by so much of the sweep's fall or of the noise, had something to
 // lose, as a network that has been trained before: that takes far lower values. Where the sweep clearly fell it had
@@ -21,7 +23,7 @@ constexpr std::size_t least_judged = 9;
 // A sweep's fall of fewer noises may be all that a network can do that no longer trains, as to tell classes by how
 // frequent they are. Where the run has come little further by its proof, a far lower value is tried for as long, and
 // has to be better by so many standard errors, or, where few metrics leave those large, by so much of the noise.
-constexpr double hidden_noises = 3.0;
+constexpr double hidden_noises = 3.5;
 constexpr double little_further = 2.5;
 constexpr double has_to_gain_errors = 3.0;
 constexpr double has_to_gain_noises = 0.7;
@@ -58,11 +60,11 @@ bool landing_proof::harmed(range_curve const& swept) const noexcept {
 }
 
 bool landing_proof::trained(range_curve const& swept) const noexcept {
-  return !(fall(swept) < proven_part * swept.fall());
+  return !(fall(swept) < proven_part * (swept.fall() - chance_noises * swept.smoothed_noise()));
 }
 
 bool landing_proof::doubtful(range_curve const& swept) const noexcept {
-  return swept.fall() < hidden_noises * swept.start_noise() && fall(swept) < little_further * swept.fall();
+  return swept.fall() < hidden_noises * swept.start_deviation() && fall(swept) < little_further * swept.fall();
 }
 
 double landing_proof::after_harm(range_curve const& swept) noexcept {

@@ -12,7 +12,7 @@ constexpr double step_up = 2.0;
 constexpr double step_down = 0.25;
 constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
-// Of the horizon, what the sweep and all pilots may take together where a further step up is a question.
+// Of the horizon, what the sweep and a step up that leads nowhere may take together where a further one is a question.
 constexpr double budget = 0.1;
 }  // namespace
 

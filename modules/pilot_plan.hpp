@@ -8,9 +8,9 @@
 
 namespace autotunenet {
 
-/// Which values are tried by pilots, when, and what a run makes of them: upwards step by step as long as the run
-/// affords it, once far down where that shows that the run itself is too high, and once further down still where it is
-/// doubtful that the run trains at all.
+/// Which values are tried by pilots, when, and what a run makes of them: upwards step by step, from where the run is,
+/// as long as the run affords a step that leads nowhere; once far down where that shows that the run itself is too
+/// high, and once further down still where it is doubtful that the run trains at all, both from where the sweep began.
 ///
 /// `swept` always is the sweep that came first.
 class pilot_plan {
@@ -28,7 +28,7 @@ class pilot_plan {
   /// @param horizon of the run; 0: not known
   pilot_plan(std::size_t length, std::size_t doubt_length, std::size_t horizon) noexcept;
 
-  /// Training steps that will be undone, by the sweep or a pilot.
+  /// Training steps that are undone anyway.
   void add_undone(double steps) noexcept { undone_ += steps; }
   /// The run has fallen so far by so many steps.
   void follow(double steps, double fall) noexcept;
@@ -73,6 +73,8 @@ class pilot_plan {
     end();
     taken_ = true;
   }
+  /// Whether the run has gone on with a pilot, and can go back to what it left for it.
+  bool can_return() const noexcept { return taken_; }
   /// Whether what the run left for a pilot still is the better one, now that it has fallen so far.
   bool regretted(double fall, range_curve const& swept) const noexcept {
     return taken_ && current_.regretted(fall, unit(swept));
@@ -87,7 +89,7 @@ class pilot_plan {
   double unit(range_curve const& swept) const noexcept;
   bool too_high(double landed, range_curve const& swept) const noexcept;
 
-  double affordable_;  // training steps that may be undone for a further step up
+  double affordable_;  // training steps that may be undone where a further step up is a question
   pilots current_;
   pilots doubts_;
   bool doubted_ = false;

@@ -3,11 +3,11 @@
 namespace autotunenet {
 
 namespace {
-// A higher value loses at first and gains by annealing later (Wu et al. 2018), so it may lack a little; a lower one has
-// to gain.
+// A higher value loses at first and gains by annealing later (Wu et al. 2018), so it may even lose a little of what the
+// run has; a lower one has to gain.
 constexpr double may_lack = 0.03;
 constexpr double has_to_gain = 0.05;
-// Of the run's fall after half the time, what makes the other half of a pilot worth its steps.
+// Of the run's fall after half a pilot's length, what makes the other half of a pilot worth its steps.
 constexpr double worth_while_above = 0.5;
 constexpr double worth_while_below = 1.0;
 }  // namespace

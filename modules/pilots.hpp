@@ -4,8 +4,9 @@
 
 namespace autotunenet {
 
-/// A run at one value, compared with pilots at others: as many steps each, from the same state. Falls are how far the
-/// recent metric is below the level at the start; `unit` is one to measure differences by.
+/// A run at one value, compared with pilots at others: a lower one from the same state, for as many steps; a higher one
+/// from where the run is. Falls are how far the recent metric is below the level at the start; `unit` is one to measure
+/// differences by.
 class pilots {
  public:
   enum class verdict : std::uint8_t { open, better, worse };

@@ -31,18 +31,19 @@ void range_curve::add(double value, double metric) {
   if (double const apart = std::abs(metric - last_); apart > 0.0) grain_ = std::min(grain_, apart);
   last_ = metric;
   // One that is far out would be in the average for long.
-  average_.add(start_.count() > 0.0 && !over_before_ ? std::min(metric, over_from()) : metric);
+  average_.add(settled() && !over_before_ ? std::min(metric, over_from()) : metric);
   double const smoothed = average_.mean();
   values_.push_back(value);
   smoothed_.push_back(smoothed);
-  if (values_.size() <= settle_) {
+  if (!settled()) {
     first_.push_back(metric);
-    if (values_.size() == settle_) settle();
+    if (first_.size() == settle_) settle();
     return;
   }
 
   double const jitter = std::max(start_.most_jitter(), grain());
-  if (start_.mean() - smoothed < 1.5 * jitter && std::abs(metric - start_.mean()) < 4.0 * jitter) start_.add(metric);
+  if (!again_ && start_.mean() - smoothed < 1.5 * jitter && std::abs(metric - start_.mean()) < 4.0 * jitter)
+    start_.add(metric);
   if (smoothed < best_) {
     best_ = smoothed;
     best_value_ = value;
@@ -79,6 +80,18 @@ void range_curve::settle() {
   first_.clear();
 }
 
+void range_curve::begin_again(std::size_t steps) {
+  if (!first_.empty()) settle();
+  again_ = true;
+  plan(steps);
+  values_.clear();
+  smoothed_.clear();
+  average_ = recent_level(average_.kept());
+  for (std::size_t i = 0; settled() && i < settle_; ++i) average_.add(start_.mean());
+  best_ = edge_ = infinity;
+  over_before_ = far_before_ = certain_ = false;
+}
+
 void range_curve::diverge_at(double edge) noexcept {
   if (diverged()) return;
   edge_ = edge;
@@ -113,10 +126,14 @@ double range_curve::tolerance() const noexcept {
 
 // By the error of the smoothed metric and of the level it is compared with.
 double range_curve::fall_in_errors() const noexcept {
-  double const error = std::max(start_.noise(), grain()) * std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()) +
-                                                                     1.0 / std::max(start_.count(), 1.0));
+  double const of_level = start_deviation() / std::sqrt(std::max(start_.count(), 1.0));
+  double const error = std::hypot(smoothed_noise(), of_level);
   double const fall = gained() - rounding * std::abs(start_.mean());
   return fall > 0.0 ? fall / error : 0.0;
+}
+
+double range_curve::smoothed_noise() const noexcept {
+  return start_deviation() * std::sqrt((1.0 - average_.kept()) / (1.0 + average_.kept()));
 }
 
 double range_curve::before_the_last() const noexcept {
@@ -129,7 +146,7 @@ double range_curve::fallen_by(double part) const noexcept {
   double const reached = start_.mean() - part * gained();
   double const lost = start_.mean() - 0.5 * part * gained();
   double found = best_value_;
-  for (std::size_t i = settle_; i < smoothed_.size() && values_[i] < best_value_; ++i) {
+  for (std::size_t i = 0; i < smoothed_.size() && values_[i] < best_value_; ++i) {
     if (smoothed_[i] > lost)
       found = best_value_;
     else if (smoothed_[i] <= reached && found == best_value_)

@@ -17,10 +17,14 @@ class range_curve {
   explicit range_curve(std::size_t steps) { plan(steps); }
   /// As if it had been made for so many; what was added stays.
   void plan(std::size_t steps);
+  /// The same metric once more, from the same state, along so many other values: what is known of the start stays.
+  void begin_again(std::size_t steps);
 
   /// The metric that was seen after training at `value`; values rise, metrics are finite. A single one that is far out
   /// decides nothing.
   void add(double value, double metric);
+  /// Whether the level at the start is known.
+  bool settled() const noexcept { return start_.count() > 0.0; }
   /// Whether the last metric was worse than chance allows: a failure that follows was announced.
   bool warned() const noexcept { return over_before_ || diverged(); }
   /// Training failed outright at the next value.
@@ -44,14 +48,17 @@ class range_curve {
   double edge() const noexcept { return edge_; }
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean(); }
-  /// What the noise of one metric is at the start, at most.
+  /// The noise of one metric at the start, as far as it is known, and what it is at most.
+  double start_deviation() const noexcept { return std::max(start_.noise(), grain()); }
   double start_noise() const noexcept { return std::max(start_.most_noise(), grain()); }
   double fall() const noexcept { return gained(); }
+  /// What the noise of one metric makes of the smoothed one.
+  double smoothed_noise() const noexcept;
 
   template <class Archive>
   void fields(Archive& a) {
     a(values_)(smoothed_)(average_)(first_)(start_)(last_)(grain_)(best_)(best_value_);
-    a(over_before_)(far_before_)(suspected_)(edge_)(best_before_)(certain_);
+    a(again_)(over_before_)(far_before_)(suspected_)(edge_)(best_before_)(certain_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
     bool const settling = first_.size() == values_.size() || start_.count() > 0.0;
     if (smoothed_.size() != values_.size() || (found && values_.empty()) || !settling) a.refuse("holds half a curve");
@@ -101,6 +108,7 @@ class range_curve {
   recent_level average_;
   std::vector<double> first_;  // metrics, until the level at the start is made of them
   level start_;
+  bool again_ = false;  // the first values may matter: none of their metrics belongs to the level at the start
   double last_ = std::numeric_limits<double>::quiet_NaN();
   double grain_ = std::numeric_limits<double>::infinity();  // the smallest difference of neighbours that differ
   double best_ = std::numeric_limits<double>::infinity();

@@ -1,11 +1,15 @@
 #pragma once
 #include <cstddef>
+#include <limits>
 
 #include "range_curve.hpp"
+#include "sweep_pass.hpp"
 
 namespace autotunenet {
 
-/// A sweep of a parameter by equal ratios from its lowest value to its highest, and where training goes on after it.
+/// A sweep of a parameter from its lowest value to its highest, and where training goes on after it. Where it has far
+/// to go it makes two passes, each from the same state: a rough one, and a finer one below where that diverged. For a
+/// metric shows late what a value does to training, the later the faster values rise.
 class range_sweep {
  public:
   struct options {
@@ -26,10 +30,16 @@ class range_sweep {
 
   /// 0 where the run is too short for a sweep.
   std::size_t steps() const noexcept { return steps_; }
-  /// Where a step of the sweep lies: the lowest value is 0, the highest 1. @pre step < steps()
-  double position(std::size_t step) const noexcept {
-    return static_cast<double>(step) / static_cast<double>(steps_ - 1);
-  }
+  /// It goes from here to there. @pre steps() > 0, 0 < lowest <= highest
+  void begin(double lowest, double highest);
+  bool begun() const noexcept { return pass_.length() > 0; }
+  /// The next value, and the one before. @pre not pass_over()
+  double next() noexcept { return pass_.next(); }
+  double last() const noexcept { return pass_.last(); }
+  /// Whether this pass has come to its end.
+  bool pass_over() const noexcept { return curve_.conclusive() || random_ || pass_.over(); }
+  /// Begins the finer pass after a rough one. False where there is none.
+  bool refine();
 
   /// The value that ran where one was wanted. True where something else sets it too, as a schedule of the training
   /// loop's own: metrics say nothing of the sweep's values then.
@@ -39,16 +49,18 @@ class range_sweep {
   /// Whether metrics speak of the values: those ran, and failures did not come at random.
   bool speaks() const noexcept { return followed() && !random_; }
 
-  /// As of `range_curve`.
-  void add(double value, double metric) { curve_.add(value, metric); }
+  /// The metric that was seen when the last value ran: it speaks of the one before.
+  void add(double metric);
   void end() noexcept { curve_.end(); }
-  /// Training failed outright at a value. True where the sweep begins anew: a failure that nothing announced, as a
-  /// batch that cannot be read, has to come again at about the same value.
-  bool fail(double value);
+  /// Training failed outright at the last value. True where the pass begins anew: a failure that nothing announced, as
+  /// a batch that cannot be read, has to come again at about the same value.
+  bool fail();
   range_curve const& curve() const noexcept { return curve_; }
+  /// Whether a value was too high, in any pass.
+  bool diverged() const noexcept { return edge() < std::numeric_limits<double>::infinity(); }
 
-  /// Where the metric fell. @param ratio of neighbouring values. @pre curve().fell()
-  landing where_it_fell(double ratio) const noexcept;
+  /// Where the metric fell. @pre curve().fell()
+  landing where_it_fell() const noexcept;
   /// For a metric that never fell: the start, moved to where training works if that is known.
   double nearest_that_works(double start) const noexcept;
 
@@ -58,11 +70,12 @@ class range_sweep {
     std::size_t steps = steps_;
     a.at_most(steps, options_.most_steps, "range_test: most_steps");
     if (steps == 1) a.refuse("holds a sweep of a single step");
-    if (steps != steps_) {
-      curve_.plan(steps);
-      steps_ = steps;
-    }
-    a(curve_)(not_followed_)(failed_at_)(random_);
+    steps_ = steps;
+    a(rough_);
+    pass_.fields(a, steps_);
+    a(broken_at_);
+    if (a.reading()) curve_.plan(curve_length());
+    a(curve_)(not_followed_)(failed_at_)(rough_failed_)(random_);
     a.below(repeated_, most_repeats + 1);
   }
 
@@ -70,17 +83,23 @@ class range_sweep {
   static constexpr std::size_t most_repeats = 2;
 
   static std::size_t steps_for(options const& given) noexcept;
+  double edge() const noexcept;
   double greatest_divisor() const noexcept;
-  double least_divisor(double ratio) const noexcept;
+  double least_divisor() const noexcept;
+  std::size_t curve_length() const noexcept { return rough_ ? pass_.length() : steps_; }
   double raise() const noexcept;
 
   options options_;
   std::size_t steps_;
+  bool rough_ = false;  // this pass is followed by a finer one
+  sweep_pass pass_;
+  double broken_at_ = std::numeric_limits<double>::infinity();  // what showed divergence in a rough pass
   range_curve curve_;
   std::size_t not_followed_ = 0;  // values in a row, the last ones, that did not run
   double failed_at_ = 0.0;        // in the sweep before; 0: nowhere
   std::size_t repeated_ = 0;
-  bool random_ = false;  // failures came at values far apart
+  bool rough_failed_ = false;  // that was in the rough pass, for certain
+  bool random_ = false;        // failures came at values far apart
 };
 
 }  // namespace autotunenet

@@ -20,9 +20,9 @@ struct range_test_options {
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
   /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower or nothing
-  /// diverged inside the bounds, the value at which the metric had first made two thirds of its fall. Where no value
-  /// made the metric fall clearly, it is the start, moved to between a tenth of the last value before divergence and
-  /// that value divided by this.
+  /// diverged inside the bounds, the value at which the metric had first made three quarters of its fall. Where no
+  /// value made the metric fall clearly, it is the start, moved to between a tenth of the last value before divergence
+  /// and that value divided by this.
   double back_off = 2.75;
   /// Runs of fewer observations begin higher than that, by the square root of the ratio, since the step that serves a
   /// run best falls with its length (Nemirovski et al. 2009, "Robust stochastic approximation approach to stochastic
@@ -45,8 +45,9 @@ struct range_test_options {
 /// A stage that finds where a parameter works before the inner tuner begins, whatever the start: training state is
 /// saved, the parameter sweeps upwards by equal ratios while the metric is watched until it diverges, and comes no
 /// lower at up to ten times that value, and the state is put back (Smith 2017, "Cyclical learning rates for training
-/// neural networks", section 3.3). The inner tuner then begins at what was found, and is told so by
-/// `observation::applied`.
+/// neural networks", section 3.3). Bounds more than a thousandfold apart are swept twice: in steps of about ten, and
+/// from the same state once more, finely, below where that diverged. The inner tuner then begins at what was found, and
+/// is told so by `observation::applied`.
 ///
 /// The first suggestion is the inner tuner's own, with a mark to return to; the sweep begins when the first observation
 /// says that the trainer can restore its state, and is left out otherwise, which `event::not_located` tells; where
@@ -54,16 +55,16 @@ struct range_test_options {
 /// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
 /// the inner tuner's own start is kept. What was found has to prove itself: see `range_test_options::proof`.
 ///
-/// A pilot runs from the saved state too. One of twice the value is gone on with if its metric has fallen as far as the
-/// run's had in as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding short-horizon
-/// bias in stochastic meta-optimization"), so one that keeps up while it is higher mostly serves the whole run better.
-/// The next is again twice as high, as long as sweep and pilots together take a tenth of the run at most. Where the
-/// first is no good, the sweep diverged close by, and the run has made little progress, a quarter of the value is
-/// tried, which has to be better. Otherwise the run goes on where it was. A pilot that is gone on with and falls behind
-/// by `proof` is undone.
+/// A pilot of twice the value begins where the run is, and is gone on with, at no cost, if its metric is as low in the
+/// end as the run's was, nearly: early progress favours low values (Wu et al. 2018, "Understanding short-horizon bias
+/// in stochastic meta-optimization"), so one that keeps up while it is higher mostly serves the whole run better. The
+/// next is again twice as high, as long as the sweep and one that is undone take a tenth of the run at most together.
+/// Where the first is no good, the sweep diverged close by, and the run has made little progress, a pilot of a quarter
+/// of the value begins at the saved state, and has to be better. Otherwise the run goes on where it was. A pilot that
+/// is gone on with and falls behind by `proof` is undone.
 ///
 /// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
-/// three noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the
+/// 3.5 noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the
 /// value runs for as many steps as the run has had, once, and is gone on with if it is clearly better: by three
 /// standard errors or 0.7 noises. One that dies slowly shows it after its proof, in means of as many metrics; the saved
 /// state is kept for that long.

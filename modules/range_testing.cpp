@@ -75,7 +75,8 @@ void range_testing::start(observation const& seen, suggestions& inner) {
     out.why = reason::range_test;
     out.events = event::range_test_began;
     out.state = training_state::return_to_origin;
-    rates.set(out.values, value(taken++));
+    sweep.begin(rates.at(0.0), rates.at(1.0));
+    rates.set(out.values, sweep.next());
     return;
   }
   now = phase::through;
@@ -91,24 +92,21 @@ void range_testing::follow_sweep(observation const& seen, suggestions& inner) {
   double const wanted = rates.value(out.values);
   if (sweep.overridden(wanted, seen.applied.empty() ? wanted : rates.value(seen.applied))) return finish_sweep(inner);
   out.events = event::none;
-  out.state = training_state::keep;
-  if (seen.bad()) {
-    if (!sweep.fail(wanted)) return finish_sweep(inner);
-    taken = 0;
-    out.state = training_state::return_to_origin;
-  } else {
-    if (seen.usable()) sweep.add(taken == 1 ? wanted : previous, seen.metric);
-    if (swept().conclusive() || taken == sweep.steps()) return finish_sweep(inner);
+  bool back = seen.bad() && sweep.fail();
+  if (seen.usable()) sweep.add(seen.metric);
+  if (sweep.pass_over()) {
+    back = sweep.refine();
+    if (!back) return finish_sweep(inner);
   }
-  previous = wanted;
-  rates.set(out.values, value(taken++));
+  out.state = back ? training_state::return_to_origin : training_state::keep;
+  rates.set(out.values, sweep.next());
 }
 
 void range_testing::finish_sweep(suggestions& inner) {
   sweep.end();
   plan.add_undone(spent);
   if (sweep.speaks() && swept().fell()) {
-    auto const [there, safe] = sweep.where_it_fell(value(1) / value(0));
+    auto const [there, safe] = sweep.where_it_fell();
     proof.expect_fall(safe);
     land_at(there, reason::start, event::range_test_ended, inner);
   } else if (!keep_start(inner)) {
@@ -121,7 +119,6 @@ void range_testing::finish_sweep(suggestions& inner) {
 // Nothing was found: the inner tuner's own value, as it is by now, moved where it does not work if that is known.
 // False if the tuner ends instead.
 bool range_testing::keep_start(suggestions& inner) {
-  plan.end();
   inner.tell({.result = outcome::skipped, .steps = std::exchange(spent, 0.0)});
   ready = inner.poll() != nullptr;
   if (!ready) return false;
@@ -134,7 +131,7 @@ bool range_testing::keep_start(suggestions& inner) {
     now = phase::through;
     out.why = reason::start;
     out.events = event::range_test_ended;
-    if (sweep.followed() && !(sweep.speaks() && swept().diverged()))
+    if (sweep.followed() && !(sweep.speaks() && sweep.diverged()))
       out.events |= event::not_located | (sweep.speaks() ? event::no_difference : event::failed);
   }
   return true;
@@ -169,7 +166,8 @@ void range_testing::prove(observation const& seen, suggestions& inner) {
   if (seen.bad()) plan.give_up();  // where the run is now is a remedy's choice
   pass(seen, inner);
   if (!proof.measured()) return;
-  if (proof.can_restart() && proof.harmed(swept())) return begin_again(proof.after_harm(swept()), inner);
+  if (proof.can_restart() && proof.harmed(swept()))
+    return plan.can_return() ? return_to_left(inner) : begin_again(proof.after_harm(swept()), inner);
   plan.follow(proof.steps(), proof.fall(swept()));
   if (plan.due(proof.steps())) return start_pilots(inner);
   if (!proof.over()) return;
@@ -225,13 +223,13 @@ void range_testing::start_pilots(suggestions& inner) {
   // What has not trained yet has nothing to compare with, and is still to be proven.
   if (inner.poll() == nullptr || !proof.trained(swept()) || !room_above(proof.value())) return plan.end();
   leave_run(inner);
-  start_pilot(plan.higher());
+  climb();
 }
 
 void range_testing::start_doubts(suggestions& inner) {
   plan.doubt();
   leave_run(inner);
-  start_pilot(plan.far_lower());
+  begin_anew_at(plan.far_lower());
 }
 
 void range_testing::leave_run(suggestions& inner) {
@@ -245,18 +243,24 @@ void range_testing::compare_with(double value) {
   out.state |= training_state::mark_trial;
 }
 
+// Upwards from where training is: what keeps up has cost nothing.
+void range_testing::climb() { start_pilot(plan.higher()); }
+
+void range_testing::begin_anew_at(double value) {
+  out.state |= training_state::return_to_origin;
+  start_pilot(value);
+}
+
 void range_testing::start_pilot(double value) {
   now = phase::pilot;
   proof.begin_pilot();
   out.why = reason::range_test;
-  out.state |= training_state::return_to_origin;
   rates.set(out.values, value);
   plan.begin(rates.value(out.values));
 }
 
 void range_testing::follow_pilot(observation const& seen, suggestions& inner) {
   spent += seen.steps;
-  plan.add_undone(seen.steps);
   proof.follow_pilot(seen.steps, metric_of(seen));
   out.events = event::none;
   out.state = training_state::keep;
@@ -264,7 +268,7 @@ void range_testing::follow_pilot(observation const& seen, suggestions& inner) {
     case pilot_plan::move::wait:
       return;
     case pilot_plan::move::lower:
-      return start_pilot(plan.lower());
+      return begin_anew_at(plan.lower());
     case pilot_plan::move::take:
       return go_on_with_pilot(inner);
     case pilot_plan::move::leave:
@@ -276,7 +280,7 @@ void range_testing::go_on_with_pilot(suggestions& inner) {
   proof.take_pilot();
   if (plan.rises() && room_above(plan.value())) {
     compare_with(plan.value());
-    return start_pilot(plan.higher());
+    return climb();
   }
   plan.take();
   land_at(plan.value(), reason::start, event::range_test_ended, inner);
@@ -296,14 +300,13 @@ void range_testing::fields(archive& a) {
   a.section("range test");
   a.between(now, phase::first, phase::through);
   if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
-  a(rates)(spent)(previous)(ready)(extra_state)(extra_events)(out)(held);
+  a(rates)(spent)(ready)(extra_state)(extra_events)(out)(held);
   bool const landed = now >= phase::landing && now < phase::through;
   if (held.size() != out.values.size() && (landed || !held.empty()))
     archive::refuse("holds values of another search space");
   if (now == phase::through) return;
   a(sweep);
-  a.below(taken, sweep.steps() + 1);
-  if (sweep.steps() == 0 && now != phase::first) archive::refuse("is in a sweep of no steps");
+  if (!sweep.begun() && now != phase::first) archive::refuse("is in a sweep of no steps");
   if (landed) {
     a(proof)(plan);
   } else if (a.reading()) {

@@ -62,6 +62,8 @@ struct range_testing {
   void start_doubts(suggestions& inner);
   void leave_run(suggestions& inner);
   void compare_with(double value);
+  void climb();
+  void begin_anew_at(double value);
   void start_pilot(double value);
   void follow_pilot(observation const& seen, suggestions& inner);
   void go_on_with_pilot(suggestions& inner);
@@ -74,7 +76,6 @@ struct range_testing {
   bool to_be_proven() const noexcept { return proof.value() > 0.0; }
   bool unsettled() const noexcept { return proof.can_restart() || !plan.doubted(); }
   bool room_above(double value) const noexcept { return clearly_higher(rates.at(1.0), value); }
-  double value(std::size_t step) const noexcept { return rates.at(sweep.position(step)); }
   range_curve const& swept() const noexcept { return sweep.curve(); }
   static std::optional<double> metric_of(observation const& seen) noexcept {
     return seen.usable() ? std::optional(seen.metric) : std::nullopt;
@@ -90,9 +91,7 @@ struct range_testing {
   phase now = phase::first;
   tied_rates rates;
   std::vector<double> held;  // of the first landing: until that is proven nothing but the rates moves
-  std::size_t taken = 0;     // suggestions of the sweep
-  double spent = 0.0;        // training steps that will be undone
-  double previous = 0.0;     // the value before the pending one: the one a metric speaks of
+  double spent = 0.0;        // training steps that the inner tuner has not been told of
   bool ready = false;        // from tell to ask: the suggestion is made, and is not the inner tuner's
 
   training_state extra_state = training_state::keep;

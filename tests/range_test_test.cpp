@@ -46,6 +46,7 @@ TEST_CASE("a sweep rises inside the bounds, moves nothing else, and says what it
   auto tuner = following(rate_space().at({{"lr", 1e-3}, {"momentum", 0.7}})) | range_test({.horizon = 4000});
   trained const result = run(tuner, training, 200);
   double previous = 0.0;
+  int passes = 0;
   for (std::size_t i = 0; i < result.all.size(); ++i) {
     suggestion const& s = result.all[i];
     CHECK(s.number == i + 1);
@@ -55,10 +56,17 @@ TEST_CASE("a sweep rises inside the bounds, moves nothing else, and says what it
       continue;
     }
     CHECK(s.why == reason::range_test);
-    CHECK(s.values["lr"] > previous);
-    CHECK(s.values["lr"] <= 1e2);
-    previous = s.values["lr"];
+    double const rate = s.values["lr"];
+    if (has(s.state, training_state::return_to_origin)) {
+      ++passes;
+      previous = 0.0;
+    }
+    bool const lowest = rate == 1e-6;  // held for some metrics
+    CHECK((rate > previous || (lowest && previous == rate)));
+    CHECK(rate <= 1e2);
+    previous = rate;
   }
+  CHECK(passes == 2);
 }
 
 TEST_CASE("the tuner inside learns where it begins, and how much of the run is gone") {
@@ -119,7 +127,7 @@ TEST_CASE("until a landing has proven itself no other parameter moves") {
   std::vector<double> momentum;
   for (std::size_t step = 0; step < 1000; ++step) {
     suggestion const& s = tuner.ask();
-    if (has(s.events, event::range_test_ended)) landed = step;
+    if (landed == 0 && has(s.events, event::range_test_ended)) landed = step;
     momentum.push_back(s.values["momentum"]);
     tuner.tell({.metric = training.step(s.values[0]), .restorable = true});
   }
