@@ -1,5 +1,7 @@
 #include "pilots.hpp"
 
+#include <algorithm>
+
 namespace autotunenet {
 
 namespace {
@@ -7,12 +9,15 @@ namespace {
 // run has; a lower one has to gain.
 constexpr double may_lack = 0.03;
 constexpr double has_to_gain = 0.05;
+// Of what the run fell by in the second half of a pilot's length, what a higher value has to fall by in all of one.
+constexpr double pace_part = 0.7;
 // Of the run's fall after half a pilot's length, what makes the other half of a pilot worth its steps.
 constexpr double worth_while_above = 0.5;
 constexpr double worth_while_below = 1.0;
 }  // namespace
 
 void pilots::compare_with(double value, double fall) noexcept {
+  if (taken_ > 0) half_fall_ = reached_by_half_;  // that was a pilot
   compared_value_ = value;
   compared_fall_ = fall;
 }
@@ -25,10 +30,12 @@ void pilots::begin(double value) noexcept {
 pilots::verdict pilots::add(double fall, bool failed, double unit) noexcept {
   ++taken_;
   bool const half = taken_ == length_ / 2;
+  if (half) reached_by_half_ = fall;
   bool const lags = half && fall < (rises() ? worth_while_above : worth_while_below) * half_fall_;
   if (failed || lags) return verdict::worse;
   if (taken_ < length_) return verdict::open;
-  double const needed = compared_fall_ + (rises() ? -may_lack : has_to_gain) * unit;
+  double const goes_on = std::max(pace_part * (compared_fall_ - half_fall_), 0.0);
+  double const needed = compared_fall_ + (rises() ? goes_on - may_lack * unit : has_to_gain * unit);
   return fall > needed ? verdict::better : verdict::worse;
 }
 

@@ -37,7 +37,7 @@ class pilots {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(length_)(taken_)(value_)(half_fall_)(compared_value_)(compared_fall_);
+    a(length_)(taken_)(value_)(half_fall_)(reached_by_half_)(compared_value_)(compared_fall_);
   }
 
  private:
@@ -46,7 +46,8 @@ class pilots {
   std::size_t length_;
   std::size_t taken_ = 0;
   double value_ = 0.0;
-  double half_fall_ = 0.0;  // of the run, after half of a pilot's length
+  double half_fall_ = 0.0;        // of what is compared with, after half of a pilot's length
+  double reached_by_half_ = 0.0;  // of the pilot
   double compared_value_ = 0.0;
   double compared_fall_ = 0.0;
 };

@@ -111,9 +111,18 @@ TEST_CASE("a pilot that does worse is undone, and training goes on where it was"
 }
 
 TEST_CASE("what a pilot promised has to hold, else the run goes back to where it was before") {
-  search_space const room_for_one{real{"lr", 1e-6, 0.5, scale::log}};
-  double const found = run_short(learning(1.0), 1000, nullptr, room_for_one).landed.front();
-  short_run const result = run_short(forgetting(1.5 * found, 40), 1000, nullptr, room_for_one);
+  auto const steady = [](learner& now, double rate) {
+    now.learned += 0.02 * std::min(rate / 0.05, 1.0);
+    return rate > 2.0 ? 50.0 : 2.0 - std::tanh(now.learned);
+  };
+  search_space const room_for_one{real{"lr", 1e-6, 1.0, scale::log}};
+  double const found = run_short(steady, 1000, nullptr, room_for_one).landed.front();
+  auto const forgets = [&](learner& now, double rate) {
+    if (rate > 1.5 * found && now.high++ >= 40) now.learned = -1.0;
+    return steady(now, rate);
+  };
+  short_run const result = run_short(forgets, 1000, nullptr, room_for_one);
+  INFO("found " << found);
   REQUIRE(result.landed.size() == 3);
   CHECK(result.landed[0] == found);
   CHECK(result.landed[1] > 1.5 * found);
