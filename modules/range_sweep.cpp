@@ -45,7 +45,8 @@ bool range_sweep::overridden(double wanted, double ran) noexcept {
 }
 
 void range_sweep::begin(double lowest, double highest) {
-  auto const rising = static_cast<std::size_t>(std::ceil(decades_between(lowest, highest) - 1e-9));
+  constexpr double rounding = 1e-9;  // of a whole number of decades
+  auto const rising = static_cast<std::size_t>(std::ceil(decades_between(lowest, highest) - rounding));
   std::size_t const held = std::max(least_held, steps_ / of_which_held);
   rough_ = highest / far_below_divergence > lowest && steps_ > held + rising + least_fine;
   pass_ = rough_ ? sweep_pass(lowest, highest, held + rising + 1, held) : sweep_pass(lowest, highest, steps_, 0);
@@ -58,13 +59,14 @@ bool range_sweep::refine() {
   curve_.end();
   // The curve puts the edge before the value that showed it.
   if (curve_.diverged() && broken_at_ == infinity)
-    broken_at_ = std::min(pass_.last(), curve_.edge() * pass_.ratio() * pass_.ratio());
+    broken_at_ = std::max(pass_.lowest(), std::min(pass_.last(), curve_.edge() * pass_.ratio() * pass_.ratio()));
   double const highest = std::min(pass_.last(), little_above * broken_at_);
   double lowest = std::min(highest, broken_at_) / far_below_divergence;
   if (curve_.fell()) lowest = std::min(lowest, curve_.fallen_by(most_of_the_fall) / far_below_fall);
   lowest = std::max(lowest, pass_.lowest());
   auto const enough = static_cast<std::size_t>(decades_between(lowest, highest) / std::log10(fine_ratio)) + 2;
-  pass_ = sweep_pass(lowest, highest, std::min(enough, steps_ - pass_.taken()), 0);
+  std::size_t const left = std::max(steps_ - pass_.taken(), least_fine);
+  pass_ = sweep_pass(lowest, highest, std::min(enough, left), 0);
   curve_.begin_again(steps_);
   return true;
 }

@@ -33,7 +33,7 @@ class range_sweep {
   /// It goes from here to there. @pre steps() > 0, 0 < lowest <= highest
   void begin(double lowest, double highest);
   bool begun() const noexcept { return pass_.length() > 0; }
-  /// The next value, and the one before. @pre not pass_over()
+  /// The next value, and the last that it gave. @pre not pass_over()
   double next() noexcept { return pass_.next(); }
   double last() const noexcept { return pass_.last(); }
   /// Whether this pass has come to its end.
@@ -73,7 +73,7 @@ class range_sweep {
     steps_ = steps;
     a(rough_);
     pass_.fields(a, steps_);
-    a(broken_at_);
+    a.between(broken_at_, std::numeric_limits<double>::min(), std::numeric_limits<double>::infinity());
     if (a.reading()) curve_.plan(curve_length());
     a(curve_)(not_followed_)(failed_at_)(rough_failed_)(random_);
     a.below(repeated_, most_repeats + 1);

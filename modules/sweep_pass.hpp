@@ -52,8 +52,8 @@ class sweep_pass {
     a.below(length_, most + 1).below(held_, most + 1).below(taken_, length_ + 1);
     if (length_ == 0) return;
     if (length_ < held_ + 2) a.refuse("holds a pass of too few values");
-    a.between(lowest_, smallest, largest).between(highest_, lowest_, largest).between(last_, 0.0, highest_);
-    a.between(before_last_, 0.0, highest_);
+    a.between(lowest_, smallest, largest).between(highest_, lowest_, largest);
+    a.between(last_, taken_ > 0 ? lowest_ : 0.0, highest_).between(before_last_, 0.0, highest_);
     *this = sweep_pass(lowest_, highest_, length_, held_, taken_, last_, before_last_);
   }
 
