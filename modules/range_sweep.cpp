@@ -11,7 +11,7 @@ namespace {
 // Of the horizon, what a sweep of the fewest steps may take.
 constexpr double largest_part = 0.25;
 // Where the lowest metric comes late, the value that made most of it is the safer guide.
-constexpr double most_of_the_fall = 0.75;
+constexpr double most_of_the_fall = 0.7;
 // Where the metric never clearly fell but diverged, training works somewhere between the edge of divergence divided by
 // this and by `back_off`.
 constexpr double works_above = 10.0;

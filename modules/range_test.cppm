@@ -20,7 +20,7 @@ struct range_test_options {
   std::size_t enough_steps = 60;
   std::size_t most_steps = 100;
   /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower or nothing
-  /// diverged inside the bounds, the value at which the metric had first made three quarters of its fall. Where no
+  /// diverged inside the bounds, the value at which the metric had first made seven tenths of its fall. Where no
   /// value made the metric fall clearly, it is the start, moved to between a tenth of the last value before divergence
   /// and that value divided by this.
   double back_off = 2.75;

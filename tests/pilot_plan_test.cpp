@@ -115,7 +115,7 @@ TEST_CASE("what a pilot promised has to hold, else the run goes back to where it
     now.learned += 0.02 * std::min(rate / 0.05, 1.0);
     return rate > 2.0 ? 50.0 : 2.0 - std::tanh(now.learned);
   };
-  search_space const room_for_one{real{"lr", 1e-6, 1.0, scale::log}};
+  search_space const room_for_one{real{"lr", 1e-6, 0.8, scale::log}};
   double const found = run_short(steady, 1000, nullptr, room_for_one).landed.front();
   auto const forgets = [&](learner& now, double rate) {
     if (rate > 1.5 * found && now.high++ >= 40) now.learned = -1.0;
