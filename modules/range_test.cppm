@@ -55,13 +55,13 @@ struct range_test_options {
 /// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
 /// the inner tuner's own start is kept. What was found has to prove itself: see `range_test_options::proof`.
 ///
-/// A pilot of twice the value begins where the run is, and is gone on with, at no cost, if its metric is as low in the
-/// end as the run's was, nearly: early progress favours low values (Wu et al. 2018, "Understanding short-horizon bias
-/// in stochastic meta-optimization"), so one that keeps up while it is higher mostly serves the whole run better. The
-/// next is again twice as high, as long as the sweep and one that is undone take a tenth of the run at most together.
-/// Where the first is no good, the sweep diverged close by, and the run has made little progress, a pilot of a quarter
-/// of the value begins at the saved state, and has to be better. Otherwise the run goes on where it was. A pilot that
-/// is gone on with and falls behind by `proof` is undone.
+/// A pilot of twice the value begins where the run is, and is gone on with, at no cost, if it falls by 0.7 of what the
+/// run fell by in half as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding
+/// short-horizon bias in stochastic meta-optimization"), so one that keeps up while it is higher mostly serves the
+/// whole run better. The next is again twice as high, as long as the sweep and one that is undone take a tenth of the
+/// run at most together. Where the first is no good, the sweep diverged close by, and the run has made little progress,
+/// a pilot of a quarter of the value begins at the saved state, and has to be better. Otherwise the run goes on where
+/// it was. A pilot that is gone on with and does harm, or falls behind by `proof`, is undone.
 ///
 /// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
 /// 3.5 noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the
