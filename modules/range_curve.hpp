@@ -60,7 +60,7 @@ class range_curve {
     a(values_)(smoothed_)(average_)(first_)(start_)(last_)(grain_)(best_)(best_value_);
     a(again_)(over_before_)(far_before_)(suspected_)(edge_)(best_before_)(certain_);
     bool const found = best_ < std::numeric_limits<double>::infinity();
-    bool const settling = first_.size() == values_.size() || start_.count() > 0.0;
+    bool const settling = first_.size() == values_.size() || settled();
     if (smoothed_.size() != values_.size() || (found && values_.empty()) || !settling) a.refuse("holds half a curve");
   }
 

@@ -32,7 +32,7 @@ class range_sweep {
   std::size_t steps() const noexcept { return steps_; }
   /// It goes from here to there. @pre steps() > 0, 0 < lowest <= highest
   void begin(double lowest, double highest);
-  bool begun() const noexcept { return pass_.length() > 0; }
+  bool begun() const noexcept { return pass_.taken() > 0; }
   /// The next value, and the last that it gave. @pre not pass_over()
   double next() noexcept { return pass_.next(); }
   double last() const noexcept { return pass_.last(); }

@@ -14,36 +14,21 @@ class sweep_pass {
  public:
   sweep_pass() = default;
   /// @param length values, two at least beside those held at the lowest
-  sweep_pass(double lowest, double highest, std::size_t length, std::size_t held, std::size_t taken = 0,
-             double last = 0.0, double before_last = 0.0) noexcept
-      : lowest_(lowest),
-        highest_(highest),
-        length_(length),
-        held_(held),
-        taken_(taken),
-        last_(last),
-        before_last_(before_last),
-        pace_(decades_between(lowest, highest) / static_cast<double>(length - held - 1)) {}
+  sweep_pass(double lowest, double highest, std::size_t length, std::size_t held) noexcept
+      : lowest_(lowest), highest_(highest), length_(length), held_(held) {}
 
   /// @pre not over()
-  double next() noexcept {
-    std::size_t const risen = taken_ > held_ ? taken_ - held_ : 0;
-    ++taken_;
-    before_last_ = last_;
-    double const there = std::pow(10.0, std::log10(lowest_) + pace_ * static_cast<double>(risen));
-    last_ = over() ? highest_ : std::clamp(there, lowest_, highest_);
-    return last_;
-  }
+  double next() noexcept { return value(taken_++); }
   /// The value that `next` gave, and the one before. @pre taken() >= 1, 2
-  double last() const noexcept { return last_; }
-  double before_last() const noexcept { return before_last_; }
+  double last() const noexcept { return value(taken_ - 1); }
+  double before_last() const noexcept { return value(taken_ - 2); }
   double lowest() const noexcept { return lowest_; }
   std::size_t taken() const noexcept { return taken_; }
   bool over() const noexcept { return taken_ == length_; }
   void begin_again() noexcept { taken_ = 0; }
   std::size_t length() const noexcept { return length_; }
   /// Of neighbouring values that rise.
-  double ratio() const noexcept { return std::pow(10.0, pace_); }
+  double ratio() const noexcept { return std::pow(10.0, pace()); }
 
   /// @param most values that a pass may have
   template <class Archive>
@@ -53,19 +38,22 @@ class sweep_pass {
     if (length_ == 0) return;
     if (length_ < held_ + 2) a.refuse("holds a pass of too few values");
     a.between(lowest_, smallest, largest).between(highest_, lowest_, largest);
-    a.between(last_, taken_ > 0 ? lowest_ : 0.0, highest_).between(before_last_, 0.0, highest_);
-    *this = sweep_pass(lowest_, highest_, length_, held_, taken_, last_, before_last_);
   }
 
  private:
+  /// In decades, from one value to the next.
+  double pace() const noexcept { return decades_between(lowest_, highest_) / static_cast<double>(length_ - held_ - 1); }
+  double value(std::size_t step) const noexcept {
+    if (step + 1 == length_) return highest_;
+    double const risen = step > held_ ? static_cast<double>(step - held_) : 0.0;
+    return std::clamp(std::pow(10.0, std::log10(lowest_) + pace() * risen), lowest_, highest_);
+  }
+
   double lowest_ = 0.0;
   double highest_ = 0.0;
   std::size_t length_ = 0;
   std::size_t held_ = 0;
   std::size_t taken_ = 0;
-  double last_ = 0.0;
-  double before_last_ = 0.0;
-  double pace_ = 0.0;  // decades from one value to the next
 };
 
 }  // namespace autotunenet

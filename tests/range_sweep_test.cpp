@@ -51,6 +51,19 @@ first_landing first_landing_of(suggestions& tuner, Metric metric) {
   return found;
 }
 
+/// Of a run that begins much higher than a long one.
+range_sweep short_sweep(std::size_t steps) {
+  return range_sweep({.horizon = 300,
+                      .part = 0.03,
+                      .most_part = 0.2,
+                      .least_steps = steps,
+                      .enough_steps = steps,
+                      .most_steps = steps,
+                      .long_run = 30000,
+                      .back_off = 2.75,
+                      .least_back_off = 1.6});
+}
+
 /// @param part of the loss at first that is left at most
 void check_short_runs(std::size_t horizon, double part) {
   for (double const start : {1e-6, 100.0}) {
@@ -154,15 +167,7 @@ TEST_CASE("the coarser the sweep, the further from where it diverges a short run
     double divisor;
   };
   for (auto const& [steps, divisor] : {example{40, 1.6}, {20, std::pow(800.0, 2.0 / 19.0)}, {12, 2.75}}) {
-    range_sweep sweep({.horizon = 300,
-                       .part = 0.03,
-                       .most_part = 0.2,
-                       .least_steps = steps,
-                       .enough_steps = steps,
-                       .most_steps = steps,
-                       .long_run = 30000,
-                       .back_off = 2.75,
-                       .least_back_off = 1.6});
+    range_sweep sweep = short_sweep(steps);
     sweep.begin(0.01, 8.0);
     for (int step = 0; !sweep.pass_over(); ++step) {
       double const value = step > 1 ? sweep.last() : 0.0;
@@ -172,22 +177,14 @@ TEST_CASE("the coarser the sweep, the further from where it diverges a short run
     }
     CHECK_FALSE(sweep.refine());
     REQUIRE(sweep.curve().fell_clearly());
-    CHECK_THAT(sweep.where_it_fell().value, Catch::Matchers::WithinRel(sweep.curve().edge() / divisor, 1e-9));
+    CHECK_THAT(sweep.where_it_fell().value, WithinRel(sweep.curve().edge() / divisor, 1e-9));
   }
 }
 
 TEST_CASE("a sweep that has far to go looks more closely below where a rough pass diverged") {
   // Divergence that shows only when values have been too high for five steps, as with momentum.
   for (double const too_high : {1e-3, 0.1}) {
-    range_sweep sweep({.horizon = 1000,
-                       .part = 0.03,
-                       .most_part = 0.1,
-                       .least_steps = 28,
-                       .enough_steps = 60,
-                       .most_steps = 100,
-                       .long_run = 2500,
-                       .back_off = 2.75,
-                       .least_back_off = 1.6});
+    range_sweep sweep = short_sweep(60);
     sweep.begin(1e-6, 10.0);
     std::size_t passes = 0, steps = 0;
     do {
