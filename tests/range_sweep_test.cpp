@@ -110,7 +110,7 @@ TEST_CASE("a sweep whose lowest values make the metric fall already finds what a
     trained const result = sweep(noisy_quadratic(seed), narrow.center(), 1000);
     INFO("seed " << seed << " landed " << result.landed);
     CHECK(result.landed > 0.05);
-    CHECK(result.landed < 1.2);
+    CHECK(result.landed < 1.0);
   }
 }
 
@@ -202,7 +202,7 @@ TEST_CASE("a sweep that has far to go looks more closely below where a rough pas
     REQUIRE(sweep.curve().diverged());
     INFO("too high above " << too_high << ", found at " << sweep.curve().edge());
     CHECK(sweep.curve().edge() > 0.7 * too_high);
-    CHECK(sweep.curve().edge() < 4.0 * too_high);
+    CHECK(sweep.curve().edge() < 3.0 * too_high);
   }
 }
 
@@ -302,19 +302,13 @@ TEST_CASE("where failures come at random nothing is known of the values: the sta
   noisy_quadratic training(3);
   trainee<noisy_quadratic> one{training};
   auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
-  int failures = 0;
   event told = event::none;
   for (int step = 0; step < 200; ++step) {
     suggestion const& s = tuner.ask();
     told |= s.events;
     one.carry_out(s.state);
     double const metric = one.now.step(s.values["lr"]);
-    // Once in the rough pass, and at values far apart in the finer one.
-    double const rate = s.values["lr"];
-    bool const fails = failures == 0   ? step == 4
-                       : failures == 1 ? step > 30 && rate > 0.02
-                                       : failures == 2 && rate > 0.2;
-    failures += fails;
+    bool const fails = step == 4 || step == 40 || step == 44;
     tuner.tell({.metric = metric, .result = fails ? outcome::failed : outcome::measured, .restorable = true});
   }
   CHECK(has(told, event::range_test_ended));
