@@ -1,6 +1,7 @@
 #include "landing_proof.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 
@@ -12,6 +13,8 @@ constexpr double proven_part = 0.7;
 // The lowest of many metrics lies below where training is, by chance, by as many noises of the smoothed metric.
 constexpr double chance_noises = 3.0;
 constexpr double much_lower = 4.0;
+// Standard errors of a fall that is no chance.
+constexpr double any_fall_errors = 3.0;
 // Training that is worse than it was before it began, by so much of the sweep's fall or of the noise, had something to
 // lose, as a network that has been trained before: that takes far lower values. Where the sweep clearly fell it had
 // not.
@@ -60,6 +63,9 @@ bool landing_proof::harmed(range_curve const& swept) const noexcept {
 }
 
 bool landing_proof::trained(range_curve const& swept) const noexcept {
+  sample_mean const& late = run_.all.late();
+  if (guessed())
+    return swept.start_level() - late.mean() > any_fall_errors * std::hypot(late.error(), swept.start_error());
   return !(fall(swept) < proven_part * (swept.fall() - chance_noises * swept.smoothed_noise()));
 }
 

@@ -38,6 +38,14 @@ class landing_proof {
     should_fall_ = true;
     safe_ = safe;
   }
+  /// The value is a guess: the metric has to fall at all, and the run belongs at `start` if it does not.
+  void expect_any_fall(double start) noexcept {
+    should_fall_ = true;
+    start_ = start;
+  }
+  bool guessed() const noexcept { return start_ > 0.0; }
+  /// @pre guessed()
+  double start() const noexcept { return start_; }
   /// What has been seen of the run counts no longer.
   void begin_anew() noexcept { run_ = fresh(); }
   void land(double value) noexcept { value_ = value; }
@@ -59,7 +67,7 @@ class landing_proof {
 
   /// Training is worse than it was before it began.
   bool harmed(range_curve const& swept) const noexcept;
-  /// It has made most of the sweep's fall. @pre measured()
+  /// It has made most of the sweep's fall, or any where the value is a guess. @pre measured()
   bool trained(range_curve const& swept) const noexcept;
   /// It has not, and no earlier landing has, though it should. @pre measured()
   bool unproven(range_curve const& swept) const noexcept { return should_fall_ && !relapsed_ && !trained(swept); }
@@ -96,7 +104,7 @@ class landing_proof {
     double length = length_;
     a.between(length, least_length, most_length);
     if (length != length_) *this = landing_proof(length, restarts_);
-    a(should_fall_)(value_)(safe_)(run_.all)(pilot_)(later_)(relapsed_)(restarted_)(run_.recent);
+    a(should_fall_)(value_)(safe_)(start_)(run_.all)(pilot_)(later_)(relapsed_)(restarted_)(run_.recent);
   }
 
  private:
@@ -120,6 +128,7 @@ class landing_proof {
   bool should_fall_ = false;  // as the sweep did: it fell, and nothing has been harmed since
   double value_ = 0.0;
   double safe_ = 0.0;
+  double start_ = 0.0;  // 0: the value is no guess
   training run_;
   stretch pilot_;
   relapse later_;

@@ -126,10 +126,13 @@ double range_curve::tolerance() const noexcept {
 
 // By the error of the smoothed metric and of the level it is compared with.
 double range_curve::fall_in_errors() const noexcept {
-  double const of_level = start_deviation() / std::sqrt(std::max(start_.count(), 1.0));
-  double const error = std::hypot(smoothed_noise(), of_level);
+  double const error = std::hypot(smoothed_noise(), start_error());
   double const fall = gained() - rounding * std::abs(start_.mean());
   return fall > 0.0 ? fall / error : 0.0;
+}
+
+double range_curve::start_error() const noexcept {
+  return start_deviation() / std::sqrt(std::max(start_.count(), 1.0));
 }
 
 double range_curve::smoothed_noise() const noexcept {

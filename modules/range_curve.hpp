@@ -48,6 +48,8 @@ class range_curve {
   double edge() const noexcept { return edge_; }
   /// The level at the start, and how far the smoothed metric fell below it.
   double start_level() const noexcept { return start_.mean(); }
+  /// The standard error of the level at the start.
+  double start_error() const noexcept;
   /// The noise of one metric at the start, as far as it is known, and what it is at most.
   double start_deviation() const noexcept { return std::max(start_.noise(), grain()); }
   double start_noise() const noexcept { return std::max(start_.most_noise(), grain()); }

@@ -105,11 +105,14 @@ range_sweep::landing range_sweep::where_it_fell() const noexcept {
 }
 
 double range_sweep::nearest_that_works(double start) const noexcept {
-  if (!diverged()) return start;
+  if (!diverged()) return std::max(start, highest_harmless() / options_.back_off);
   return std::clamp(start, edge() / greatest_divisor(), edge() / options_.back_off);
 }
 
 double range_sweep::edge() const noexcept { return std::min(curve_.edge(), broken_at_); }
+
+// What a value does shows a few values later.
+double range_sweep::highest_harmless() const noexcept { return pass_.last() / (pass_.ratio() * pass_.ratio()); }
 
 double range_sweep::greatest_divisor() const noexcept { return std::max(works_above, options_.back_off); }
 

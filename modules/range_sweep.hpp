@@ -61,7 +61,8 @@ class range_sweep {
 
   /// Where the metric fell. @pre curve().fell()
   landing where_it_fell() const noexcept;
-  /// For a metric that never fell: the start, moved to where training works if that is known.
+  /// For a metric that never fell: the start, moved to where training works if that is known, or upwards to where it
+  /// may work where no value was too high either.
   double nearest_that_works(double start) const noexcept;
 
   /// With the number of steps, which a sweep under way keeps where the horizon is another.
@@ -84,6 +85,7 @@ class range_sweep {
 
   static std::size_t steps_for(options const& given) noexcept;
   double edge() const noexcept;
+  double highest_harmless() const noexcept;
   double greatest_divisor() const noexcept;
   double least_divisor() const noexcept;
   std::size_t curve_length() const noexcept { return rough_ ? pass_.length() : steps_; }

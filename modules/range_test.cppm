@@ -22,7 +22,8 @@ struct range_test_options {
   /// What was found is the last value before the sweep diverged, divided by this, or, where that is lower or nothing
   /// diverged inside the bounds, the value at which the metric had first made seven tenths of its fall. Where no
   /// value made the metric fall clearly, it is the start, moved to between a tenth of the last value before divergence
-  /// and that value divided by this.
+  /// and that value divided by this, or, where nothing diverged either, at least to the highest value swept, divided
+  /// by this as well, on trial.
   double back_off = 2.75;
   /// Runs of fewer observations begin higher than that, by the square root of the ratio, since the step that serves a
   /// run best falls with its length (Nemirovski et al. 2009, "Robust stochastic approximation approach to stochastic
@@ -53,7 +54,9 @@ struct range_test_options {
 /// says that the trainer can restore its state, and is left out otherwise, which `event::not_located` tells; where
 /// metrics cover epochs it is left out as well.
 /// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
-/// the inner tuner's own start is kept. What was found has to prove itself: see `range_test_options::proof`.
+/// a high one is tried for as long as a proof takes; if the metric does not fall by three standard errors then, or does
+/// harm, the run begins again at the inner tuner's own start. What was found has to prove itself: see
+/// `range_test_options::proof`.
 ///
 /// A pilot of twice the value begins where the run is, and is gone on with, at no cost, if it falls by 0.7 of what the
 /// run fell by in half as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding

@@ -126,6 +126,7 @@ bool range_testing::keep_start(suggestions& inner) {
   double const start = rates.value(out.values);
   double const there = sweep.speaks() ? sweep.nearest_that_works(start) : start;
   if (there != start) {
+    if (!sweep.diverged()) proof.expect_any_fall(start);
     land_at(there, reason::start, event::range_test_ended, inner);
   } else {
     now = phase::through;
@@ -166,13 +167,13 @@ void range_testing::prove(observation const& seen, suggestions& inner) {
   if (seen.bad()) plan.give_up();  // where the run is now is a remedy's choice
   pass(seen, inner);
   if (!proof.measured()) return;
-  if (proof.can_restart() && proof.harmed(swept()))
-    return plan.can_return() ? return_to_left(inner) : begin_again(proof.after_harm(swept()), inner);
+  if (proof.can_restart() && proof.harmed(swept())) return leave_harm(inner);
   plan.follow(proof.steps(), proof.fall(swept()));
   if (plan.due(proof.steps())) return start_pilots(inner);
   if (!proof.over()) return;
   if (plan.regretted(proof.fall(swept()), swept())) return return_to_left(inner);
-  if (proof.can_restart() && proof.unproven(swept())) return begin_again(proof.after_failure(), inner);
+  if (proof.can_restart() && proof.unproven(swept()))
+    return proof.guessed() ? return_to_start(inner) : begin_again(proof.after_failure(), inner);
   if (!plan.doubted() && proof.doubtful(swept()) && inner.poll() != nullptr) return start_doubts(inner);
   extra_state = training_state::drop_trial;
   if (!proof.can_restart() || proof.relapsed()) return settle();
@@ -202,11 +203,25 @@ void range_testing::begin_again(double there, suggestions& inner) {
   land_again(there, training_state::return_to_origin | training_state::drop_trial, inner);
 }
 
+void range_testing::leave_harm(suggestions& inner) {
+  if (plan.can_return()) return return_to_left(inner);
+  if (proof.guessed()) return return_to_start(inner);
+  begin_again(proof.after_harm(swept()), inner);
+}
+
 // What looked as good at first was not.
 void range_testing::return_to_left(suggestions& inner) {
   proof.restart_no_more();
   plan.give_up();
   land_again(plan.compared_value(), training_state::return_to_trial | training_state::drop_trial, inner);
+}
+
+// Nothing shows that a higher value makes a difference.
+void range_testing::return_to_start(suggestions& inner) {
+  proof.restart_no_more();
+  plan.give_up();
+  land_again(proof.start(), training_state::return_to_origin | training_state::drop_trial, inner);
+  out.events |= event::not_located | event::no_difference;
 }
 
 void range_testing::land_again(double there, training_state back, suggestions& inner) {

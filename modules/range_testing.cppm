@@ -54,7 +54,9 @@ struct range_testing {
   void watch(observation const& seen, suggestions& inner);
   void settle() noexcept;
   void begin_again(double there, suggestions& inner);
+  void leave_harm(suggestions& inner);
   void return_to_left(suggestions& inner);
+  void return_to_start(suggestions& inner);
   void land_again(double there, training_state back, suggestions& inner);
 
   // Pilots, and the way back from them.

@@ -39,6 +39,22 @@ struct forgets_slowly {
   bool unharmed() const { return strained <= patience; }
 };
 
+/// A network that learns too slowly for a sweep to show it, and that rates above those tolerated harm, but not at once.
+struct slow_to_learn {
+  double tolerated;
+  std::mt19937_64 engine{};
+  std::normal_distribution<double> noise{0.0, 0.02};
+  double strained = 0.0, learned = 0.0;
+
+  double step(double rate) {
+    double const harm = std::max(strained - 20.0, 0.0);
+    if (rate > tolerated) strained += 1.0;
+    learned += 1e-3 * std::min(rate, 1.0);
+    return 2.0 - learned + 0.1 * harm + noise(engine);
+  }
+  bool unharmed() const { return strained <= 20.0; }
+};
+
 /// Suggests what ran last, and goes back to its best validation once.
 suggestions going_back(configuration start, std::uint64_t when) {
   suggestion next{.values = std::move(start)};
@@ -170,7 +186,7 @@ TEST_CASE("rare metrics that are far out after a landing are no harm") {
 
 TEST_CASE("what does harm at once is undone, and training goes on far lower") {
   for (std::size_t const horizon : {0U, 1000U, 4000U}) {
-    std::vector<double> const found = landings_of({.tolerated = 4e-3}, 1e-6, horizon);
+    std::vector<double> const found = landings_of(trained_before{.tolerated = 4e-3}, 1e-6, horizon);
     INFO("horizon " << horizon);
     REQUIRE(found.size() == 2);
     CHECK(found[0] > 4e-3);
@@ -238,4 +254,18 @@ TEST_CASE("training that goes back to its best validation while it is watched ha
   CHECK(went_back);
   CHECK(landed == 1);
   CHECK_FALSE(training.origin);
+}
+
+TEST_CASE("where a sweep shows nothing a high value is tried, and gone on with if the metric falls at all") {
+  for (std::size_t const horizon : {0U, 700U, 4000U}) {
+    INFO("horizon " << horizon);
+    std::vector<double> const learns = landings_of(slow_to_learn{.tolerated = 1e3}, 1e-3, horizon);
+    CHECK(learns.front() > 1.0);
+    CHECK(std::ranges::min(learns) > 1.0);
+    std::vector<double> const harmed = landings_of(slow_to_learn{.tolerated = 20.0}, 1e-3, horizon);
+    CHECK(harmed.front() > 1.0);
+    CHECK(harmed.back() == 1e-3);
+    std::vector<double> const high_already = landings_of(slow_to_learn{.tolerated = 1e3}, 99.0, horizon);
+    CHECK(high_already == std::vector{99.0});
+  }
 }

@@ -364,35 +364,28 @@ TEST_CASE("a scaled and shifted metric lands on the same value") {
   CHECK(run(first, plain, 150).landed == run(second, scaled, 150, 1024.0, -4096.0).landed);
 }
 
-TEST_CASE("where nothing makes the metric fall, the start is kept") {
+TEST_CASE("where no value makes a difference the run is at its start in the end, and that is told") {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = seed % 2 == 0 ? 4000U : 700U});
+    std::size_t const horizon = seed % 2 == 0 ? 4000 : 700;
+    auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = horizon});
     std::mt19937_64 engine(seed);
-    std::normal_distribution<double> noise(1.0, 0.01);
-    for (int step = 0; step < 300; ++step) {
+    std::normal_distribution<double> noise(1.0, seed < 10 ? 0.01 : 0.1);
+    std::vector<double> landed;
+    event told = event::none;
+    double last = 0.0;
+    for (std::size_t step = 0; step < horizon / 5; ++step) {
       suggestion const& s = tuner.ask();
-      INFO("seed " << seed);
-      if (has(s.events, event::range_test_ended)) CHECK(s.values["lr"] == 1e-3);
+      told |= s.events;
+      last = s.values["lr"];
+      if (has(s.events, event::range_test_ended | event::backed_off)) landed.push_back(last);
       tuner.tell({.metric = noise(engine), .restorable = true});
     }
+    INFO("seed " << seed);
+    CHECK(last == 1e-3);
+    CHECK(landed.size() == 2);
+    CHECK(has(told, event::not_located));
+    CHECK(has(told, event::no_difference));
   }
-}
-
-TEST_CASE("where no value makes a difference the start is kept, and that is told") {
-  auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = 1000});
-  event told = event::none;
-  double last = 0.0;
-  std::mt19937_64 engine(1);
-  std::normal_distribution<double> noise(1.0, 0.1);
-  for (int step = 0; step < 300; ++step) {
-    suggestion const& s = tuner.ask();
-    told |= s.events;
-    last = s.values["lr"];
-    tuner.tell({.metric = noise(engine), .restorable = true});
-  }
-  CHECK(last == 1e-3);
-  CHECK(has(told, event::not_located));
-  CHECK(has(told, event::no_difference));
 }
 
 TEST_CASE("where nothing makes the metric fall but something breaks it, the start is moved to where training works") {

@@ -77,8 +77,9 @@ std::vector<double> landings_of(trainee<Network>& training, double start, std::s
   return found;
 }
 
-inline std::vector<double> landings_of(trained_before network, double start, std::size_t horizon) {
-  trainee<trained_before> training{network};
+template <class Network>
+std::vector<double> landings_of(Network network, double start, std::size_t horizon) {
+  trainee<Network> training{network};
   return landings_of(training, start, horizon, 2000);
 }
 
