@@ -8,23 +8,21 @@
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers_exception.hpp>
-#include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <stdexcept>
-#include <string>
 #include <tuple>
 #include <vector>
+
+#include "support/refused.hpp"
 
 import autotunenet.torch;
 
 using namespace autotunenet;
-using Catch::Matchers::ContainsSubstring;
-using Catch::Matchers::MessageMatches;
+using namespace support;
 namespace optim = torch::optim;
 
 namespace {
@@ -51,11 +49,6 @@ Kind two_groups(Options first, Options second) {
   groups.emplace_back(std::vector{weight()}, std::make_unique<Options>(first));
   groups.emplace_back(std::vector{weight()}, std::make_unique<Options>(second));
   return Kind(groups, first);
-}
-
-template <class Call>
-void refused(Call&& call, std::string const& part) {
-  CHECK_THROWS_MATCHES(call(), invalid_option, MessageMatches(ContainsSubstring(part)));
 }
 
 class custom : public optim::Optimizer {
