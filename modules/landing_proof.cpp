@@ -13,8 +13,9 @@ constexpr double proven_part = 0.7;
 // The lowest of many metrics lies below where training is, by chance, by as many noises of the smoothed metric.
 constexpr double chance_noises = 3.0;
 constexpr double much_lower = 4.0;
-// Standard errors of a fall that is no chance.
-constexpr double any_fall_errors = 3.0;
+// Standard errors of the fall that a guess has to make for a step further up, and to be better than a start of which
+// nothing is known either.
+constexpr double sure_errors = 3.0, likely_errors = 1.0;
 // Training that is worse than it was before it began, by so much of the sweep's fall or of the noise, had something to
 // lose, as a network that has been trained before: that takes far lower values. Where the sweep clearly fell it had
 // not.
@@ -63,10 +64,18 @@ bool landing_proof::harmed(range_curve const& swept) const noexcept {
 }
 
 bool landing_proof::trained(range_curve const& swept) const noexcept {
-  sample_mean const& late = run_.all.late();
-  if (guessed())
-    return swept.start_level() - late.mean() > any_fall_errors * std::hypot(late.error(), swept.start_error());
+  if (guessed()) return falls_by(sure_errors, swept);
   return !(fall(swept) < proven_part * (swept.fall() - chance_noises * swept.smoothed_noise()));
+}
+
+bool landing_proof::unproven(range_curve const& swept) const noexcept {
+  if (!should_fall_ || relapsed_) return false;
+  return guessed() ? !falls_by(likely_errors, swept) : !trained(swept);
+}
+
+bool landing_proof::falls_by(double errors, range_curve const& swept) const noexcept {
+  sample_mean const& late = run_.all.late();
+  return swept.start_level() - late.mean() > errors * std::hypot(late.error(), swept.start_error());
 }
 
 bool landing_proof::doubtful(range_curve const& swept) const noexcept {

@@ -67,10 +67,10 @@ class landing_proof {
 
   /// Training is worse than it was before it began.
   bool harmed(range_curve const& swept) const noexcept;
-  /// It has made most of the sweep's fall, or any where the value is a guess. @pre measured()
+  /// It has made most of the sweep's fall, or a sure one where the value is a guess. @pre measured()
   bool trained(range_curve const& swept) const noexcept;
-  /// It has not, and no earlier landing has, though it should. @pre measured()
-  bool unproven(range_curve const& swept) const noexcept { return should_fall_ && !relapsed_ && !trained(swept); }
+  /// It has not, and no earlier landing has, though it should; a guess has not made a likely one. @pre measured()
+  bool unproven(range_curve const& swept) const noexcept;
   /// All that there is of a fall may be what a network can do that no longer trains. @pre measured()
   bool doubtful(range_curve const& swept) const noexcept;
 
@@ -117,6 +117,7 @@ class landing_proof {
     running_median recent;
   };
 
+  bool falls_by(double errors, range_curve const& swept) const noexcept;
   training fresh() const noexcept;
   static void add(stretch& to, double steps, std::optional<double> metric) noexcept;
   static double fall_of(stretch const& of, range_curve const& swept) noexcept {

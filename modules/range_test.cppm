@@ -54,7 +54,7 @@ struct range_test_options {
 /// says that the trainer can restore its state, and is left out otherwise, which `event::not_located` tells; where
 /// metrics cover epochs it is left out as well.
 /// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
-/// a high one is tried for as long as a proof takes; if the metric does not fall by three standard errors then, or does
+/// a high one is tried for as long as a proof takes; if the metric does not fall by a standard error then, or does
 /// harm, the run begins again at the inner tuner's own start. What was found has to prove itself: see
 /// `range_test_options::proof`.
 ///
