@@ -354,6 +354,7 @@ void torch_tuner::resume(checkpoint const& from) {
 suggestion const& torch_tuner::current() const noexcept { return state_->current; }
 std::span<double const> torch_tuner::applied() { return state_->values.read(); }
 hook torch_tuner::objective() const noexcept { return state_->now.objective; }
+bool torch_tuner::in_trial() const noexcept { return state_->current.why == reason::range_test; }
 bool torch_tuner::finished() const noexcept { return state_->pipeline.finished(); }
 bool torch_tuner::restorable() const noexcept { return state_->slots.has_value(); }
 std::uint64_t torch_tuner::steps() const noexcept { return state_->now.steps; }

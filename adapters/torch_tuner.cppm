@@ -134,6 +134,9 @@ class [[nodiscard]] torch_tuner {
   std::span<double const> applied();
   /// The hook that carries the objective; `hook::first` until one was called.
   hook objective() const noexcept;
+  /// Whether a trial is under way (`reason::range_test`), which may be undone: no time to end a run, or to judge or
+  /// keep its model.
+  bool in_trial() const noexcept;
   /// Whether the pipeline has ended.
   bool finished() const noexcept;
   /// Whether training state can be put back.

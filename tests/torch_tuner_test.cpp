@@ -150,6 +150,27 @@ TEST_CASE("a rate changed by hand is what the pipeline is told") {
   CHECK(learning_rate(sgd) == 0.2);
 }
 
+TEST_CASE("a loop learns that a trial is under way, until training is back where it was") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd,
+                    scripted(rates(),
+                             {{{0.1}, training_state::mark_trial},
+                              {{10.0}, training_state::keep, reason::range_test},
+                              {{20.0}, training_state::keep, reason::range_test},
+                              {{0.1}, training_state::return_to_trial | training_state::drop_trial}},
+                             seen),
+                    {.model = &network});
+  CHECK_FALSE(tuner.in_trial());
+  auto const marked = weights(network);
+  for (bool const trying : {true, true, false}) {
+    tuner.on_step_end(train_step(network, sgd));
+    CHECK(tuner.in_trial() == trying);
+  }
+  CHECK(same_bits(weights(network), marked));
+}
+
 TEST_CASE("a setter that throws leaves the suggestion unapplied, and the next observation says so") {
   small_network network;
   optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));

@@ -180,7 +180,7 @@ struct training::state {
   double step(torch::Tensor const& which) {
     // Where steps carry the objective, those of a trial are undone, and an epoch's loss should not speak of them. One
     // that is no number has been told of by then.
-    bool const trial = steps_are_tuned() && tuner->current().why == autotunenet::reason::range_test;
+    bool const trial = steps_are_tuned() && tuner->in_trial();
     optimizer->zero_grad();
     auto const loss = torch::cross_entropy_loss(trained.forward(training_set.images.index_select(0, which)),
                                                 training_set.labels.index_select(0, which));
