@@ -309,8 +309,10 @@ struct torch_tuner::state {
   // metric overflow before the weights do, and is soon over.
   std::size_t most_unmeasured() const noexcept {
     std::size_t const usual = now.objective == hook::step ? 4 : 2;
-    return current.why == reason::range_test ? usual / 2 : usual;
+    return in_trial() ? usual / 2 : usual;
   }
+
+  bool in_trial() const noexcept { return current.why == reason::range_test; }
 
   // Before any metric nothing says how much of the run has failed. Two in a row are an epoch: a step would most likely
   // have told of its loss first.
@@ -354,7 +356,7 @@ void torch_tuner::resume(checkpoint const& from) {
 suggestion const& torch_tuner::current() const noexcept { return state_->current; }
 std::span<double const> torch_tuner::applied() { return state_->values.read(); }
 hook torch_tuner::objective() const noexcept { return state_->now.objective; }
-bool torch_tuner::in_trial() const noexcept { return state_->current.why == reason::range_test; }
+bool torch_tuner::in_trial() const noexcept { return state_->in_trial(); }
 bool torch_tuner::finished() const noexcept { return state_->pipeline.finished(); }
 bool torch_tuner::restorable() const noexcept { return state_->slots.has_value(); }
 std::uint64_t torch_tuner::steps() const noexcept { return state_->now.steps; }

@@ -59,7 +59,7 @@ bool range_sweep::refine() {
   curve_.end();
   // The curve puts the edge before the value that showed it.
   if (curve_.diverged() && broken_at_ == infinity)
-    broken_at_ = std::max(pass_.lowest(), std::min(pass_.last(), curve_.edge() * pass_.ratio() * pass_.ratio()));
+    broken_at_ = std::max(pass_.lowest(), std::min(pass_.last(), curve_.edge() * lag()));
   double const highest = std::min(pass_.last(), little_above * broken_at_);
   double lowest = std::min(highest, broken_at_) / far_below_divergence;
   if (curve_.fell()) lowest = std::min(lowest, curve_.fallen_by(most_of_the_fall) / far_below_fall);
@@ -111,14 +111,16 @@ double range_sweep::nearest_that_works(double start) const noexcept {
 
 double range_sweep::edge() const noexcept { return std::min(curve_.edge(), broken_at_); }
 
-// What a value does shows a few values later.
-double range_sweep::highest_harmless() const noexcept { return pass_.last() / (pass_.ratio() * pass_.ratio()); }
+// By what the values rise until one shows what it does.
+double range_sweep::lag() const noexcept { return pass_.ratio() * pass_.ratio(); }
+
+double range_sweep::highest_harmless() const noexcept { return pass_.last() / lag(); }
 
 double range_sweep::greatest_divisor() const noexcept { return std::max(works_above, options_.back_off); }
 
-// The edge is not known better than the sweep is fine: a value that breaks training shows it a few values later.
+// The edge is not known better than the sweep is fine.
 double range_sweep::least_divisor() const noexcept {
-  return std::clamp(pass_.ratio() * pass_.ratio(), options_.least_back_off, options_.back_off);
+  return std::clamp(lag(), options_.least_back_off, options_.back_off);
 }
 
 // How much higher a short run begins.

@@ -85,6 +85,7 @@ class range_sweep {
 
   static std::size_t steps_for(options const& given) noexcept;
   double edge() const noexcept;
+  double lag() const noexcept;
   double highest_harmless() const noexcept;
   double greatest_divisor() const noexcept;
   double least_divisor() const noexcept;

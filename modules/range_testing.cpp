@@ -116,7 +116,8 @@ void range_testing::finish_sweep(suggestions& inner) {
   if (!to_be_proven()) out.state |= training_state::drop_origin;
 }
 
-// Nothing was found: the inner tuner's own value, as it is by now, moved where it does not work if that is known.
+// Nothing was found: the inner tuner's own value, as it is by now, moved where it does not work if that is known, and
+// upwards, on trial, where no value was too high either.
 // False if the tuner ends instead.
 bool range_testing::keep_start(suggestions& inner) {
   inner.tell({.result = outcome::skipped, .steps = std::exchange(spent, 0.0)});
@@ -200,7 +201,7 @@ void range_testing::settle() noexcept {
 
 void range_testing::begin_again(double there, suggestions& inner) {
   proof.restart();
-  land_again(there, training_state::return_to_origin | training_state::drop_trial, inner);
+  land_again(there, training_state::return_to_origin, inner);
 }
 
 void range_testing::leave_harm(suggestions& inner) {
@@ -211,17 +212,19 @@ void range_testing::leave_harm(suggestions& inner) {
 
 // What looked as good at first was not.
 void range_testing::return_to_left(suggestions& inner) {
-  proof.restart_no_more();
-  plan.give_up();
-  land_again(plan.compared_value(), training_state::return_to_trial | training_state::drop_trial, inner);
+  return_for_good(plan.compared_value(), training_state::return_to_trial, inner);
 }
 
 // Nothing shows that a higher value makes a difference.
 void range_testing::return_to_start(suggestions& inner) {
+  return_for_good(proof.start(), training_state::return_to_origin, inner);
+  out.events |= event::not_located | event::no_difference;
+}
+
+void range_testing::return_for_good(double there, training_state back, suggestions& inner) {
   proof.restart_no_more();
   plan.give_up();
-  land_again(proof.start(), training_state::return_to_origin | training_state::drop_trial, inner);
-  out.events |= event::not_located | event::no_difference;
+  land_again(there, back, inner);
 }
 
 void range_testing::land_again(double there, training_state back, suggestions& inner) {
@@ -230,7 +233,7 @@ void range_testing::land_again(double there, training_state back, suggestions& i
   plan.begin_anew();
   spent = 0.0;
   land_at(there, reason::back_off, event::backed_off, inner);
-  out.state = back | saved_before_trial(inner.ask());
+  out.state = back | training_state::drop_trial | saved_before_trial(inner.ask());
   if (!unsettled()) out.state |= training_state::drop_origin;
 }
 

@@ -57,6 +57,7 @@ struct range_testing {
   void leave_harm(suggestions& inner);
   void return_to_left(suggestions& inner);
   void return_to_start(suggestions& inner);
+  void return_for_good(double there, training_state back, suggestions& inner);
   void land_again(double there, training_state back, suggestions& inner);
 
   // Pilots, and the way back from them.
