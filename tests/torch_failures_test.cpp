@@ -18,15 +18,6 @@ using namespace autotunenet;
 using namespace support;
 namespace optim = torch::optim;
 
-namespace {
-
-void spoil(small_network& network) {
-  at::NoGradGuard const no_grad;
-  for (at::Tensor const& p : network.parameters()) p.fill_(not_a_number);
-}
-
-}  // namespace
-
 TEST_CASE("an epoch without a number is no failure while the weights are finite, three in a row are") {
   using enum outcome;
   small_network net;
@@ -193,31 +184,4 @@ TEST_CASE("failures alone are told all the same, two as an epoch, and survive a 
   };
   CHECK(rate_after(true) == rate_after(false));
   CHECK(rate_after(true) < 0.5);
-}
-
-TEST_CASE("weights that are not finite go back to the latest state that is, though the pipeline asks for none") {
-  using enum training_state;
-  seed(4);
-  small_network net;
-  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
-  std::vector<told> seen;
-  std::vector<restoration> back;
-  torch_tuner tuner(optimizer,
-                    scripted(rates(), {{{0.1}, mark_candidate}, {{0.2}, promote | mark_origin}, {{0.3}}}, seen),
-                    {.model = &net, .on_restore = [&](restoration const& r) { back.push_back(r); }});
-  tuner.on_step_end(train_step(net, optimizer));
-  auto const marked = weights(net);
-  train_step(net, optimizer);
-  spoil(net);
-  tuner.on_step_end(not_a_number);
-  CHECK(same_bits(weights(net), marked));
-  CHECK(learning_rate(optimizer) == 0.3);
-  REQUIRE(back.size() == 1);
-  CHECK(back[0].what == return_to_origin);
-  CHECK(back[0].marked_at == 1);
-  CHECK(back[0].steps_undone == 1);
-
-  torch_tuner without(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net});
-  spoil(net);
-  CHECK_NOTHROW(without.on_step_end(not_a_number));
 }

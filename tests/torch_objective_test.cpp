@@ -5,7 +5,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <coroutine>
-#include <limits>
 #include <vector>
 
 #include "support/refused.hpp"
@@ -136,7 +135,7 @@ TEST_CASE("an observation is one unit of the run's length, however many training
   for (int i = 0; i < 5; ++i) tuner.on_step_end();
   for (int i = 0; i < 2; ++i) tuner.on_step_end(1.0);
   tuner.on_epoch_end(1.0);
-  tuner.on_step_end(std::numeric_limits<double>::quiet_NaN());
+  tuner.on_step_end(not_a_number);
   tuner.on_failure();
   tuner.on_epoch_end(1.0);
   CHECK(std::vector{seen[0].steps, seen[1].steps, seen[2].steps, seen[3].steps} == std::vector{1.0, 0.0, 0.0, 1.0});

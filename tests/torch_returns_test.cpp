@@ -3,6 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <coroutine>
+#include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
@@ -14,6 +16,19 @@ import autotunenet.torch;
 using namespace autotunenet;
 using namespace support;
 namespace optim = torch::optim;
+
+namespace {
+
+/// Checks that training went back once, and how far.
+void went_back_once(std::vector<restoration> const& back, training_state what, std::uint64_t marked_at,
+                    std::int64_t steps_undone) {
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].what == what);
+  CHECK(back[0].marked_at == marked_at);
+  CHECK(back[0].steps_undone == steps_undone);
+}
+
+}  // namespace
 
 TEST_CASE("training state goes back though a setter or on_restore throws, and the values in force came with it") {
   using enum training_state;
@@ -83,10 +98,7 @@ TEST_CASE("a rollback brings weights, optimizer and each group's rate back, then
   CHECK(adam.state().empty());
   CHECK(adam.param_groups()[0].options().get_lr() == 0.001);
   CHECK(adam.param_groups()[1].options().get_lr() == 0.003);
-  REQUIRE(back.size() == 1);
-  CHECK(back[0].what == return_to_good);
-  CHECK(back[0].marked_at == 0);
-  CHECK(back[0].steps_undone == 4);
+  went_back_once(back, return_to_good, 0, 4);
   CHECK(seen.back().restorable);
 }
 
@@ -112,10 +124,7 @@ TEST_CASE("a network that learns by heart goes back to where validation was best
     if (validation == 1.25) best = weights(network);
     tuner.on_step_end(training -= 0.01);
   }
-  REQUIRE(back.size() == 1);
-  CHECK(back[0].what == return_to_best);
-  CHECK(back[0].marked_at == 55);
-  CHECK(back[0].steps_undone == 33);
+  went_back_once(back, return_to_best, 55, 33);
   CHECK(same_bits(weights(network), best));
   CHECK(learning_rate(adam) == 0.01 * 0.25);
 }
@@ -167,4 +176,28 @@ TEST_CASE("a return to what was never saved is reported once, as not restorable"
   tuner.on_step_end(1.0);
   CHECK_FALSE(seen[0].restorable);
   CHECK(seen[1].restorable);
+}
+
+TEST_CASE("weights that are not finite go back to the latest state that is, though the pipeline asks for none") {
+  using enum training_state;
+  seed(4);
+  small_network net;
+  optim::SGD optimizer(net.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  std::vector<restoration> back;
+  torch_tuner tuner(optimizer,
+                    scripted(rates(), {{{0.1}, mark_candidate}, {{0.2}, promote | mark_origin}, {{0.3}}}, seen),
+                    {.model = &net, .on_restore = [&](restoration const& r) { back.push_back(r); }});
+  tuner.on_step_end(train_step(net, optimizer));
+  auto const marked = weights(net);
+  train_step(net, optimizer);
+  spoil(net);
+  tuner.on_step_end(not_a_number);
+  CHECK(same_bits(weights(net), marked));
+  CHECK(learning_rate(optimizer) == 0.3);
+  went_back_once(back, return_to_origin, 1, 1);
+
+  torch_tuner without(optimizer, scripted(rates(), {{{0.1}}}, seen), {.model = &net});
+  spoil(net);
+  CHECK_NOTHROW(without.on_step_end(not_a_number));
 }

@@ -83,8 +83,6 @@ std::size_t mapped_files(std::filesystem::path const& folder) {
   return count;
 }
 
-double learning_rate(optim::Optimizer const& optimizer) { return optimizer.param_groups()[0].options().get_lr(); }
-
 }  // namespace
 
 TEST_CASE("what runs after a restore is what ran after the save, bit for bit") {

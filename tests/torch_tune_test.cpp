@@ -130,8 +130,7 @@ TEST_CASE("NaN that training meets at any time is survived, and nothing NaN stay
     for (int step = 0; step < 600; ++step) {
       double loss = train_step(network, adam);
       if (step == when) {
-        torch::NoGradGuard const quiet;
-        for (auto& p : network.parameters()) p.fill_(std::numeric_limits<float>::quiet_NaN());
+        spoil(network);
         loss = std::numeric_limits<double>::quiet_NaN();
       }
       tuner.on_step_end(loss);

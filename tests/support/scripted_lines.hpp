@@ -1,6 +1,4 @@
 #pragma once
-#include <torch/optim/optimizer.h>
-
 #include <algorithm>
 #include <coroutine>
 #include <cstddef>
@@ -71,8 +69,5 @@ inline std::size_t times(std::vector<told> const& seen, event what) {
   return n;
 }
 inline search_space rates() { return {real{"lr", 1e-6, 100.0, scale::log}}; }
-inline double learning_rate(torch::optim::Optimizer const& optimizer) {
-  return optimizer.param_groups()[0].options().get_lr();
-}
 
 }  // namespace support

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/mse_loss.h>
@@ -12,6 +13,7 @@
 #include <torch/optim/optimizer.h>
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 /// A network with everything that a snapshot must hold: parameters, buffers that training changes, and dropout, which
@@ -56,6 +58,17 @@ inline double train_step(small_network& network, torch::optim::Optimizer& optimi
   };
   optimizer.step(closure);
   return loss.item<double>();
+}
+
+/// Makes every parameter NaN.
+inline void spoil(small_network& network) {
+  at::NoGradGuard const no_grad;
+  for (at::Tensor const& p : network.parameters()) p.fill_(std::numeric_limits<double>::quiet_NaN());
+}
+
+/// Of the first group.
+inline double learning_rate(torch::optim::Optimizer const& optimizer) {
+  return optimizer.param_groups()[0].options().get_lr();
 }
 
 /// Copies of all parameters and buffers.
