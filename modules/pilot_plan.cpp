@@ -14,6 +14,8 @@ constexpr double close_by = 2.5;
 constexpr double little_more = 1.25;
 // Of the horizon, what the sweep and a step up that leads nowhere may take together where a further one is a question.
 constexpr double budget = 0.1;
+// Of the run's fall, a pilot's gain that is none.
+constexpr double next_to_nothing = 0.05;
 }  // namespace
 
 pilot_plan::pilot_plan(std::size_t length, std::size_t doubt_length, std::size_t horizon) noexcept
@@ -40,14 +42,25 @@ pilot_plan::move pilot_plan::add(bool bad, landing_proof const& proof, range_cur
       return move::wait;
     case pilots::verdict::better:
       return doubted_ && !proof.pilot_clearly_better(current_.compared_fall(), swept) ? move::leave : move::take;
+    case pilots::verdict::slower:
+      if (!put_off_) slower_fall_ = proof.pilot_fall(swept);
+      return move::leave;
     case pilots::verdict::worse:
       break;
   }
   return !doubted_ && current_.rises() && too_high(proof.value(), swept) ? move::lower : move::leave;
 }
 
-bool pilot_plan::rises() const noexcept {
-  return current_.rises() && undone_ + static_cast<double>(current_.length()) <= affordable_;
+bool pilot_plan::rises(double fall, range_curve const& swept) const noexcept {
+  bool const affords = undone_ + static_cast<double>(current_.length()) <= affordable_;
+  bool const stalls = fall - current_.compared_fall() < next_to_nothing * unit(swept);
+  return current_.rises() && (affords || stalls);
+}
+
+void pilot_plan::leave() noexcept {
+  if (put_off_ || !slower_fall_) return end();
+  put_off_ = true;
+  current_.put_off();
 }
 
 double pilot_plan::unit(range_curve const& swept) const noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "landing_proof.hpp"
 #include "pilots.hpp"
@@ -9,8 +10,13 @@
 namespace autotunenet {
 
 /// Which values are tried by pilots, when, and what a run makes of them: upwards step by step, from where the run is,
-/// as long as the run affords a step that leads nowhere; once far down where that shows that the run itself is too
-/// high, and once further down still where it is doubtful that the run trains at all, both from where the sweep began.
+/// as long as the run affords a step that leads nowhere, or nothing is gained anyway; once far down where that shows
+/// that the run itself is too high, and once further down still where it is doubtful that the run trains at all, both
+/// from where the sweep began.
+///
+/// The first may be slower than the run was because little is left to gain, as on a plateau or at the level of the
+/// noise. So the run goes on where it was for as long, and if that gains no more than the pilot did, pilots begin once
+/// more.
 ///
 /// `swept` always is the sweep that came first.
 class pilot_plan {
@@ -32,9 +38,11 @@ class pilot_plan {
   void add_undone(double steps) noexcept { undone_ += steps; }
   /// The run has fallen so far by so many steps.
   void follow(double steps, double fall) noexcept;
-  /// Whether the run has come as far as a pilot goes.
-  bool due(double steps) const noexcept {
-    return current_.length() > 0 && steps >= static_cast<double>(current_.length());
+  /// Whether the run has come to where the next one begins.
+  bool due(double steps) const noexcept { return current_.due(steps); }
+  /// Whether that is worth its steps, now that the run has fallen so far.
+  bool promising(double fall, range_curve const& swept) const noexcept {
+    return !slower_fall_ || pilots::keeps_up(*slower_fall_, fall, unit(swept));
   }
   /// There are no more, but where it is doubtful that the run trains.
   void end() noexcept { current_.end(); }
@@ -66,8 +74,11 @@ class pilot_plan {
 
   /// A metric of the pilot, which `proof` has seen; `bad` where training failed.
   move add(bool bad, landing_proof const& proof, range_curve const& swept) noexcept;
-  /// Whether a pilot that the run goes on with is followed by a higher one, where there is room.
-  bool rises() const noexcept;
+  /// Whether a pilot that the run goes on with, and that has fallen so far, is followed by a higher one, where there is
+  /// room.
+  bool rises(double fall, range_curve const& swept) const noexcept;
+  /// The run has gone on where it was.
+  void leave() noexcept;
   /// The run has gone on with the last one.
   void take() noexcept {
     end();
@@ -82,7 +93,7 @@ class pilot_plan {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(current_)(doubts_)(doubted_)(undone_)(taken_);
+    a(current_)(doubts_)(doubted_)(undone_)(slower_fall_)(put_off_)(taken_);
   }
 
  private:
@@ -94,7 +105,9 @@ class pilot_plan {
   pilots doubts_;
   bool doubted_ = false;
   double undone_ = 0.0;
-  bool taken_ = false;  // the run has gone on with a pilot, and can return
+  std::optional<double> slower_fall_;  // of the first pilot, where it was slower
+  bool put_off_ = false;               // for that
+  bool taken_ = false;                 // the run has gone on with a pilot, and can return
 };
 
 }  // namespace autotunenet

@@ -5,8 +5,8 @@
 namespace autotunenet {
 
 namespace {
-// A higher value loses at first and gains by annealing later (Wu et al. 2018), so it may even lose a little of what the
-// run has; a lower one has to gain.
+// A higher value loses at first and gains by annealing later (Wu et al. 2018), so it may even lack a little of what the
+// other one has; a lower one has to gain.
 constexpr double may_lack = 0.03;
 constexpr double has_to_gain = 0.05;
 // Of what the run fell by in the second half of a pilot's length, what a higher value has to fall by in all of one.
@@ -17,7 +17,9 @@ constexpr double worth_while_below = 1.0;
 }  // namespace
 
 void pilots::compare_with(double value, double fall) noexcept {
-  if (taken_ > 0) half_fall_ = reached_by_half_;  // that was a pilot
+  bool const was_pilot = taken_ > 0;
+  if (was_pilot) half_fall_ = reached_by_half_;
+  best_fall_ = was_pilot ? std::max(best_fall_, fall) : fall;
   compared_value_ = value;
   compared_fall_ = fall;
 }
@@ -35,10 +37,14 @@ pilots::verdict pilots::add(double fall, bool failed, double unit) noexcept {
   if (failed || lags) return verdict::worse;
   if (taken_ < length_) return verdict::open;
   double const goes_on = std::max(pace_part * (compared_fall_ - half_fall_), 0.0);
-  double const needed = compared_fall_ + (rises() ? goes_on - may_lack * unit : has_to_gain * unit);
-  return fall > needed ? verdict::better : verdict::worse;
+  if (!rises()) return fall > compared_fall_ + has_to_gain * unit ? verdict::better : verdict::worse;
+  // Each a little worse than the one before would be much worse in the end.
+  if (!keeps_up(fall, best_fall_, unit)) return verdict::worse;
+  return keeps_up(fall, compared_fall_ + goes_on, unit) ? verdict::better : verdict::slower;
 }
 
-bool pilots::regretted(double fall, double unit) const noexcept { return fall < compared_fall_ - may_lack * unit; }
+bool pilots::keeps_up(double higher_fall, double fall, double unit) noexcept {
+  return higher_fall > fall - may_lack * unit;
+}
 
 }  // namespace autotunenet

@@ -239,7 +239,9 @@ void range_testing::land_again(double there, training_state back, suggestions& i
 
 void range_testing::start_pilots(suggestions& inner) {
   // What has not trained yet has nothing to compare with, and is still to be proven.
-  if (inner.poll() == nullptr || !proof.trained(swept()) || !room_above(proof.value())) return plan.end();
+  if (inner.poll() == nullptr || !proof.trained(swept()) || !room_above(proof.value()) ||
+      !plan.promising(proof.fall(swept()), swept()))
+    return plan.end();
   leave_run(inner);
   climb();
 }
@@ -296,7 +298,7 @@ void range_testing::follow_pilot(observation const& seen, suggestions& inner) {
 
 void range_testing::go_on_with_pilot(suggestions& inner) {
   proof.take_pilot();
-  if (plan.rises() && room_above(plan.value())) {
+  if (plan.rises(proof.fall(swept()), swept()) && room_above(plan.value())) {
     compare_with(plan.value());
     return climb();
   }
@@ -306,7 +308,7 @@ void range_testing::go_on_with_pilot(suggestions& inner) {
 }
 
 void range_testing::leave_pilots(suggestions& inner) {
-  plan.end();
+  plan.leave();
   land_at(plan.compared_value(), reason::hold, event::range_test_ended, inner);
   out.state |= training_state::return_to_trial | training_state::drop_trial;
   if (!unsettled()) out.state |= training_state::drop_origin;

@@ -64,6 +64,14 @@ auto forgetting(double high, int after) {
   };
 }
 
+/// All that can be learned soon is, at any rate from `slow` on, and rates above `high` undo it.
+auto flattening(double slow, double high) {
+  return [slow, high](learner& now, double rate) {
+    now.learned = rate > high ? -1.0 : now.learned + 0.06 * std::min(rate / slow, 1.0);
+    return 2.0 - std::tanh(now.learned);
+  };
+}
+
 /// A network that soon knows how frequent the classes are, which is little more than noise, and then is slow to begin
 /// to learn. Rates too high leave it at the former for ever.
 struct slow_to_begin {
@@ -127,6 +135,31 @@ TEST_CASE("what a pilot promised has to hold, else the run goes back to where it
   CHECK(result.landed[0] == found);
   CHECK(result.landed[1] > 1.5 * found);
   CHECK(result.landed[2] == found);
+  CHECK_FALSE(result.kept_copies);
+}
+
+TEST_CASE("where the metric comes to rest, a pilot is no longer slow, and others climb as far as it bears") {
+  short_run const result = run_short(flattening(0.01, 5.0), 1000);
+  REQUIRE(result.landed.size() == 3);
+  CHECK(result.landed[1] == result.landed[0]);  // the first was slower than the run had been
+  CHECK(result.landed[2] > 8.0 * result.landed[0]);
+  CHECK(result.landed[2] <= 5.0);
+  CHECK(result.lost <= 60.0 + 2.0 * 35.0);
+  CHECK_FALSE(result.kept_copies);
+}
+
+TEST_CASE("a pilot that was slower is not tried again where the run gains more than it did") {
+  constexpr double high = 0.6;
+  auto const resting_above = [](learner& now, double rate) {
+    now.learned += rate > high ? 0.0 : 0.02 * std::min(rate / 0.05, 1.0);
+    return rate > 6.0 ? 9.0 : 2.0 - std::tanh(now.learned);
+  };
+  short_run const result = run_short(resting_above, 1000);
+  REQUIRE(result.landed.size() == 2);
+  REQUIRE(result.landed[0] < high);
+  REQUIRE(2.0 * result.landed[0] > high);
+  CHECK(result.landed[1] == result.landed[0]);
+  CHECK(result.lost < 100.0);
   CHECK_FALSE(result.kept_copies);
 }
 

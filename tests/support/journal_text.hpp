@@ -37,10 +37,10 @@ inline suggestions steady(search_space space) {
 
 /// A whole journal of one step.
 inline std::string const header = R"({"format":"autotunenet journal","version":1,"space":[{"name":"lr","kind":"real",)"
-                           R"("min":0.1,"max":0.5,"scale":"linear"}],"seed":7,"metadata":{}})"
-                           "\n";
+                                  R"("min":0.1,"max":0.5,"scale":"linear"}],"seed":7,"metadata":{}})"
+                                  "\n";
 inline std::string const step = R"({"number":1,"why":"start","events":[],"suggested":{"lr":0.2},"metric":0.5,)"
-                         R"("result":"measured","noise":0.0,"steps":1,"elapsed":0.25})"
-                         "\n";
+                                R"("result":"measured","noise":0.0,"steps":1,"elapsed":0.25})"
+                                "\n";
 
 }  // namespace test
