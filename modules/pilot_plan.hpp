@@ -14,7 +14,7 @@ namespace autotunenet {
 /// that the run itself is too high, and once further down still where it is doubtful that the run trains at all, both
 /// from where the sweep began.
 ///
-/// The first may be slower than the run was because little is left to gain, as on a plateau or at the level of the
+/// One may be slower than the run was because little is left to gain, as on a plateau or at the level of the
 /// noise. So the run goes on where it was for as long, and if that gains no more than the pilot did, pilots begin once
 /// more.
 ///
@@ -105,7 +105,7 @@ class pilot_plan {
   pilots doubts_;
   bool doubted_ = false;
   double undone_ = 0.0;
-  std::optional<double> slower_fall_;  // of the first pilot, where it was slower
+  std::optional<double> slower_fall_;  // of the first pilot that was slower
   bool put_off_ = false;               // for that
   bool taken_ = false;                 // the run has gone on with a pilot, and can return
 };

@@ -9,17 +9,18 @@ namespace {
 // other one has; a lower one has to gain.
 constexpr double may_lack = 0.03;
 constexpr double has_to_gain = 0.05;
-// Of what the run fell by in the second half of a pilot's length, what a higher value has to fall by in all of one.
-constexpr double pace_part = 0.7;
+// Of what it is compared with fell by in the second half of a pilot's length, what a higher value has to fall by in all
+// of one. A step further up from a pilot is nearer to where training comes apart, and has to keep more of the pace.
+constexpr double pace_part = 0.7, further_pace_part = 1.3;
 // Of the run's fall after half a pilot's length, what makes the other half of a pilot worth its steps.
 constexpr double worth_while_above = 0.5;
 constexpr double worth_while_below = 1.0;
 }  // namespace
 
 void pilots::compare_with(double value, double fall) noexcept {
-  bool const was_pilot = taken_ > 0;
-  if (was_pilot) half_fall_ = reached_by_half_;
-  best_fall_ = was_pilot ? std::max(best_fall_, fall) : fall;
+  further_ = taken_ > 0;  // that was a pilot
+  if (further_) half_fall_ = reached_by_half_;
+  best_fall_ = further_ ? std::max(best_fall_, fall) : fall;
   compared_value_ = value;
   compared_fall_ = fall;
 }
@@ -36,10 +37,11 @@ pilots::verdict pilots::add(double fall, bool failed, double unit) noexcept {
   bool const lags = half && fall < (rises() ? worth_while_above : worth_while_below) * half_fall_;
   if (failed || lags) return verdict::worse;
   if (taken_ < length_) return verdict::open;
-  double const goes_on = std::max(pace_part * (compared_fall_ - half_fall_), 0.0);
   if (!rises()) return fall > compared_fall_ + has_to_gain * unit ? verdict::better : verdict::worse;
   // Each a little worse than the one before would be much worse in the end.
   if (!keeps_up(fall, best_fall_, unit)) return verdict::worse;
+  double const part = further_ ? further_pace_part : pace_part;
+  double const goes_on = std::max(part * (compared_fall_ - half_fall_), 0.0);
   return keeps_up(fall, compared_fall_ + goes_on, unit) ? verdict::better : verdict::slower;
 }
 

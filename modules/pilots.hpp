@@ -51,7 +51,8 @@ class pilots {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(length_)(due_)(taken_)(value_)(half_fall_)(reached_by_half_)(compared_value_)(compared_fall_)(best_fall_);
+    a(length_)(due_)(
+        taken_)(value_)(half_fall_)(reached_by_half_)(compared_value_)(compared_fall_)(best_fall_)(further_);
   }
 
  private:
@@ -66,6 +67,7 @@ class pilots {
   double compared_value_ = 0.0;
   double compared_fall_ = 0.0;
   double best_fall_ = 0.0;  // of all that they were compared with
+  bool further_ = false;    // what is compared with is a pilot
 };
 
 }  // namespace autotunenet

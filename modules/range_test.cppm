@@ -61,12 +61,12 @@ struct range_test_options {
 /// A pilot of twice the value begins where the run is, and is gone on with, at no cost, if it falls by 0.7 of what the
 /// run fell by in half as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding
 /// short-horizon bias in stochastic meta-optimization"), so one that keeps up while it is higher mostly serves the
-/// whole run better. The next is again twice as high, as long as the sweep and one that is undone take a tenth of the
-/// run at most together, or pilots gain next to nothing, so that there is nothing to lose. A first one that is slower,
-/// and loses nothing, is undone, and tried once more as many steps later if the run has gained no more by then. Where
-/// the first is worse, the sweep diverged close by, and the run has made little progress, a pilot of a quarter of the
-/// value begins at the saved state, and has to be better. Otherwise the run goes on where it was. A pilot that is gone
-/// on with and does harm, or falls behind by `proof`, is undone.
+/// whole run better. The next is again twice as high, and has to keep twice as much of the pace, as long as the sweep
+/// and one that is undone take a tenth of the run at most together, or pilots gain next to nothing, so that there is
+/// nothing to lose. One that is slower, and loses nothing, is undone, and tried once more as many steps later if the
+/// run has gained no more by then. Where the first is worse, the sweep diverged close by, and the run has made little
+/// progress, a pilot of a quarter of the value begins at the saved state, and has to be better. Otherwise the run goes
+/// on where it was. A pilot that is gone on with and does harm, or falls behind by `proof`, is undone.
 ///
 /// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
 /// 3.5 noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the
