@@ -41,26 +41,25 @@ pilot_plan::move pilot_plan::add(bool bad, landing_proof const& proof, range_cur
     case pilots::verdict::open:
       return move::wait;
     case pilots::verdict::better:
-      return doubted_ && !proof.pilot_clearly_better(current_.compared_fall(), swept) ? move::leave : move::take;
+      if (!doubted_ || proof.pilot_clearly_better(current_.compared_fall(), swept)) return move::take;
+      break;
     case pilots::verdict::slower:
-      if (!put_off_) slower_fall_ = proof.pilot_fall(swept);
+      if (slower_fall_) break;
+      slower_fall_ = proof.pilot_fall(swept);
+      current_.put_off();
       return move::leave;
     case pilots::verdict::worse:
+      if (!doubted_ && current_.rises() && too_high(proof.value(), swept)) return move::lower;
       break;
   }
-  return !doubted_ && current_.rises() && too_high(proof.value(), swept) ? move::lower : move::leave;
+  end();
+  return move::leave;
 }
 
 bool pilot_plan::rises(double fall, range_curve const& swept) const noexcept {
   bool const affords = undone_ + static_cast<double>(current_.length()) <= affordable_;
   bool const stalls = fall - current_.compared_fall() < next_to_nothing * unit(swept);
   return current_.rises() && (affords || stalls);
-}
-
-void pilot_plan::leave() noexcept {
-  if (put_off_ || !slower_fall_) return end();
-  put_off_ = true;
-  current_.put_off();
 }
 
 double pilot_plan::unit(range_curve const& swept) const noexcept {

@@ -26,7 +26,7 @@ class pilot_plan {
     wait,   ///< it goes on
     lower,  ///< the next one is below what it was compared with
     take,   ///< the run goes on with it
-    leave   ///< the run goes on where it was
+    leave   ///< the run goes on where it was, and the next one, if any, begins later
   };
 
   /// @param length metrics of a pilot
@@ -77,8 +77,6 @@ class pilot_plan {
   /// Whether a pilot that the run goes on with, and that has fallen so far, is followed by a higher one, where there is
   /// room.
   bool rises(double fall, range_curve const& swept) const noexcept;
-  /// The run has gone on where it was.
-  void leave() noexcept;
   /// The run has gone on with the last one.
   void take() noexcept {
     end();
@@ -93,7 +91,7 @@ class pilot_plan {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(current_)(doubts_)(doubted_)(undone_)(slower_fall_)(put_off_)(taken_);
+    a(current_)(doubts_)(doubted_)(undone_)(slower_fall_)(taken_);
   }
 
  private:
@@ -105,8 +103,7 @@ class pilot_plan {
   pilots doubts_;
   bool doubted_ = false;
   double undone_ = 0.0;
-  std::optional<double> slower_fall_;  // of the first pilot that was slower
-  bool put_off_ = false;               // for that
+  std::optional<double> slower_fall_;  // of the first pilot that was slower: the next one was put off
   bool taken_ = false;                 // the run has gone on with a pilot, and can return
 };
 

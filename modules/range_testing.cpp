@@ -308,7 +308,6 @@ void range_testing::go_on_with_pilot(suggestions& inner) {
 }
 
 void range_testing::leave_pilots(suggestions& inner) {
-  plan.leave();
   land_at(plan.compared_value(), reason::hold, event::range_test_ended, inner);
   out.state |= training_state::return_to_trial | training_state::drop_trial;
   if (!unsettled()) out.state |= training_state::drop_origin;

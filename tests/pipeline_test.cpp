@@ -275,6 +275,7 @@ TEST_CASE("every return of a run finds the state that was saved for it, and undo
       tuning.tell({.metric = training.now.step(now.values[0]), .restorable = true});
     }
     CHECK(landings >= 2);
+    CHECK(landings <= 3);
     CHECK_FALSE(training.origin);
     CHECK_FALSE(training.trial);
     CHECK(training.now.loss() < 0.05);
