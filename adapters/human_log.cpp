@@ -23,7 +23,7 @@ constexpr event alarming = event::failed | event::rolled_back | event::backed_of
                            event::not_measured | event::rare_objective | event::far_horizon;
 constexpr event noteworthy = alarming | event::clamped | event::cooldown_began | event::cooldown_ended |
                              event::warm_up_ended | event::range_test_began | event::range_test_ended | event::rebased |
-                             event::overfitting;
+                             event::overfitting | event::best_tried | event::best_kept;
 
 spdlog::level::level_enum level_of(suggestion const& next, bool changed) {
   if (has(next.events, alarming)) return spdlog::level::warn;

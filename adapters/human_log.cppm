@@ -14,9 +14,9 @@ export namespace autotunenet {
 /// worse, training that goes on past its horizon, a learning rate that could not be looked for, values that something
 /// else overrides, weights that were loaded after the tuner was made, metrics that are no numbers while the weights
 /// are, an objective that is told rarely, a horizon that is far for epochs. Changes of the tuner's, clamps, the two
-/// ends of cooldown and of the range test, the end of warm-up, a metric that is judged from a new level, and
-/// overfitting are information. What a schedule or a sweep changes at every step, regressions that patience still
-/// bears, and new good configurations are for debugging.
+/// ends of cooldown and of the range test, the end of warm-up, a metric that is judged from a new level,
+/// overfitting, and trials of the state at the best validation are information. What a schedule or a sweep changes at
+/// every step, regressions that patience still bears, and new good configurations are for debugging.
 ///
 /// What fails here, fails silently: training goes on. Not thread-safe beyond the logger itself.
 class human_log : public observer {

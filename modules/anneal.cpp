@@ -13,11 +13,11 @@ module;
 #include <variant>
 #include <vector>
 
-#include "overfitting.hpp"
 #include "plateau.hpp"
 
 module autotunenet;
 
+import :overfitting_remedy;
 import :parameter_name;
 import :unit_box;
 
@@ -27,25 +27,21 @@ namespace {
 
 // How far the peak may stray from where a reversible trial has put it, as a ratio: such trials tell octaves apart.
 constexpr double leash = 2.0;
-// The part of a run, or of what has passed of it, from which validations are averaged: an epoch of twenty-five.
-constexpr double judged_part = 0.04;
 
 struct annealed {
   anneal_options options;
   plateau_detector plateau{};
-  overfitting_detector overfitting{};
+  overfitting_remedy remedy{options.overfitting_factor, options.return_to_best, options.horizon};
   double elapsed = 0.0;
-  double judged = 0.0;  // what had elapsed when validation was judged last
   double plateau_multiple = 1.0;
-  double overfitting_multiple = 1.0;
-  bool best_saved = false;     // the training state at the best validation
+  double spent = 0.0;          // observations of trials that the inner tuner has not heard of
+  bool moved = false;          // by a trial that was kept, of which it has not heard either
   double anchor = 0.0;         // the peak that a trial or a remedy from outside has set; 0: none
   bool shape_changed = false;  // by a resume with another horizon, which the pending suggestion knows nothing of
   bool catching_up = false;    // with that shape, by steps that a guard shortens
   double caught = 0.0;         // what ran last
 
   event news = event::none;  // for the next suggestion
-  training_state wishes = training_state::keep;
   suggestion out{};
   std::optional<std::size_t> axis{};
   double multiple = 1.0;
@@ -55,12 +51,12 @@ struct annealed {
   bool over() const noexcept { return options.horizon > 0 && elapsed > static_cast<double>(options.horizon); }
 
   double shape() const noexcept {
-    if (options.horizon == 0) return plateau_multiple * overfitting_multiple;
+    if (options.horizon == 0) return plateau_multiple * remedy.multiple();
     double const rising = options.rise * static_cast<double>(options.horizon);
     return elapsed + 1.0 < rising ? falling() * (elapsed + 1.0) / rising : falling();
   }
 
-  double falling() const noexcept { return overfitting_multiple * planned(); }
+  double falling() const noexcept { return remedy.multiple() * planned(); }
 
   double planned() const noexcept {
     double const progress = std::min(elapsed / static_cast<double>(options.horizon), 1.0);
@@ -77,8 +73,15 @@ struct annealed {
     if (!axis) return wanted;
     out.values = wanted.values;
     ++out.number;
-    out.events = wanted.events | std::exchange(news, event::none);
-    out.state = wanted.state | std::exchange(wishes, training_state::keep);
+    out.events = std::exchange(news, event::none) | remedy.take_news();
+    out.state = remedy.take_wishes();
+    if (remedy.in_trial()) {
+      out.values.assign(*axis, 0.0);
+      out.why = reason::range_test;
+      return out;
+    }
+    out.events |= wanted.events;
+    out.state |= wanted.state;
     multiple = shape();
     if (std::exchange(shape_changed, false)) {
       catching_up = true;
@@ -103,6 +106,7 @@ struct annealed {
   }
 
   void tell(observation const& seen, suggestions& inner) {
+    if (remedy.in_trial()) return follow_trial(seen);
     // What a trial found is a peak, though the first steps of a run should rise to it.
     if (seen.relocated && options.horizon > 0) multiple = falling();
     bool const went_back = has(out.state, training_state::return_to_best);
@@ -116,7 +120,8 @@ struct annealed {
     suggestion const& wanted = inner.ask();
     observation passed = seen;
     passed.number = 0;
-    passed.relocated = seen.relocated || went_back;
+    passed.steps += std::exchange(spent, 0.0);
+    passed.relocated = std::exchange(moved, false) || seen.relocated || went_back;
     if (!seen.applied.empty()) {
       std::ranges::copy(applied_to(out, seen), applied.begin());
       // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
@@ -135,7 +140,7 @@ struct annealed {
   void fields(archive& a) {
     a.section("anneal");
     a(out)(multiple)(elapsed)(plateau_multiple)(plateau);
-    a(overfitting_multiple)(judged)(overfitting)(best_saved)(anchor)(news)(wishes);
+    a(remedy)(spent)(moved)(anchor)(news);
     std::size_t horizon = options.horizon;
     a(horizon)(shape_changed)(catching_up)(caught);
     shape_changed = shape_changed || horizon != options.horizon;
@@ -162,9 +167,9 @@ struct annealed {
     bool const was_over = over();
     elapsed += seen.steps;
     if (over() && !was_over) news |= event::horizon_passed;
-    if (std::isfinite(seen.validation)) validate(seen);
+    remedy.observe(seen, elapsed);
+    if (remedy.returns()) plateau.begin_afresh();
     if (!seen.usable()) return;
-    overfitting.train(seen.metric);
     if (options.horizon == 0 && plateau.add(seen.metric, shortest_stretch(seen.covers))) {
       plateau_multiple = std::max(plateau_multiple * options.plateau_factor, options.floor);
     }
@@ -174,43 +179,10 @@ struct annealed {
     return options.plateau_window.value_or(covers == coverage::epoch ? 5 : 100);
   }
 
-  void validate(observation const& seen) noexcept {
-    overfitting.validate(seen.validation);
-    double const whole = options.horizon > 0 ? static_cast<double>(options.horizon) : elapsed;
-    if (elapsed - judged < judged_part * whole) return;
-    judged = elapsed;
-    switch (overfitting.judge()) {
-      case generalization::holds:
-        return;
-      case generalization::shifted:
-        overfitting_multiple = 1.0;
-        return save_best(seen.restorable);
-      case generalization::improved:
-        return save_best(seen.restorable);
-      case generalization::lost:
-        return lower_shape();
-      case generalization::still_lost:
-        return best_saved ? go_back() : lower_shape();
-    }
-  }
-
-  bool looks() const noexcept { return options.overfitting_factor < 1.0; }
-
-  void save_best(bool restorable) noexcept {
-    best_saved = looks() && options.return_to_best && restorable;
-    if (best_saved) wishes |= training_state::mark_best;
-  }
-
-  void lower_shape() noexcept {
-    overfitting_multiple *= options.overfitting_factor;
-    if (looks()) news |= event::overfitting;
-  }
-
-  // The rate is lower by now; what it has to train is still what the higher one has spoilt.
-  void go_back() noexcept {
-    wishes |= training_state::return_to_best;
-    news |= event::overfitting;
-    plateau.begin_afresh();
+  void follow_trial(observation const& seen) noexcept {
+    elapsed += seen.steps;
+    spent += seen.steps;
+    moved = remedy.follow_trial(seen, elapsed) || moved;
   }
 
   // The reach belongs to the next suggestion, and so to the next multiple.

@@ -47,7 +47,15 @@ struct anneal_options {
 /// bring it down again, training goes back to the state at the best validation, and on from there at the lower rate; or
 /// the shape is lowered once more where there is no such state. It ends where both turn up, as where the data have
 /// changed. Each time is an `event::overfitting`. Validations are averaged over 4 % of the horizon, or of what has
-/// passed where that is not known. A space without "lr" passes unchanged. Throws `invalid_option`, in ask where the
+/// passed where that is not known.
+///
+/// Where both turned up and training does not get over it, having lost half of what validation had gained, the state at
+/// the best validation may still be better, as where labels have become wrong. From 30 % of a known horizon on (50 %
+/// where metrics are of epochs) it is tried, at the lower bound: for 1 % of the run and at least one validation, under
+/// `reason::range_test`, and undone where validation is no better (`event::best_tried`). Where it is, training goes on
+/// from there, and back to there each time that validation turns up again, at ever lower rates (`event::best_kept`).
+///
+/// A space without "lr" passes unchanged. Throws `invalid_option`, in ask where the
 /// space has no parameter of another name that was given.
 class anneal {
  public:

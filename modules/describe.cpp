@@ -80,6 +80,10 @@ std::string_view to_string(event one) noexcept {
       return "rare objective";
     case event::far_horizon:
       return "far horizon";
+    case event::best_tried:
+      return "best state tried";
+    case event::best_kept:
+      return "best state kept";
   }
   return "several";
 }

@@ -13,7 +13,7 @@ inline constexpr std::array all_events{
     event::only_worse,     event::overfitting,      event::horizon_passed,   event::not_located,
     event::overridden,     event::no_learning_rate, event::not_restorable,   event::run_too_short,
     event::no_difference,  event::marked_anew,      event::not_measured,     event::rare_objective,
-    event::far_horizon,
+    event::far_horizon,    event::best_tried,       event::best_kept,
 };
 
 /// A single event in words: "rolled back".

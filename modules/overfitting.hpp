@@ -17,7 +17,8 @@ enum class generalization : std::uint8_t {
   improved,    ///< the best so far
   lost,        ///< overfitting: it turned up while training went on falling
   still_lost,  ///< the same again, every second time
-  shifted      ///< both turned up: the data have changed, or training has suffered, and what was best no longer counts
+  shifted,     ///< both turned up: the data have changed, or training has suffered, and what was best no longer counts
+  stays_shifted  ///< much is lost since, and hardly any of it regained: what was best may still be better
 };
 
 /// Tells when a metric of data that training does not see turns up while the metric of training goes on falling: early
@@ -41,14 +42,39 @@ class overfitting_detector {
     return now;
   }
 
+  /// Validation has `shifted`, and may yet be judged to stay so.
+  bool undecided() const noexcept { return undecided_ > 0; }
+  /// After `stays_shifted`: the mean of all validations since, as the state that was best does in a trial, is clearly
+  /// nearer to what it was than to what came after. @pre there was one
+  bool regained() const noexcept {
+    return validation_block_.mean() < validation_.last() - regained_part * (validation_.last() - left_best_);
+  }
+  /// Whether a validation was told since the last judgement.
+  bool validated() const noexcept { return validation_block_.count() > 0.0; }
+  /// What was told since the last judgement does not count.
+  void forget_block() noexcept { training_block_ = validation_block_ = {}; }
+  /// What was best counts again, and what turns up from there is a loss whatever training does.
+  void return_to_left_best() noexcept {
+    improve(left_best_, std::numeric_limits<double>::max());
+    forget_block();
+  }
+
   template <class Archive>
   void fields(Archive& a) {
-    a(training_block_)(validation_block_)(known_)(fell_)(lost_)(best_)(trained_at_best_)(validation_)(training_);
+    a(training_block_)(validation_block_)(known_)(fell_)(lost_)(undecided_)(first_)(best_)(trained_at_best_);
+    a(left_best_)(highest_)(validation_)(training_);
   }
 
  private:
   static constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
   static constexpr double clearly_worse = 2.0;  // than the best validation, in noises
+  // A loss is a large one by these many noises, and by this part of all that was gained since the first judgement.
+  static constexpr double far_worse = 4.0, large_part = 0.5;
+  // Of all that is lost, in all and from one judgement to the next: training that gets over it regains more.
+  static constexpr double getting_over = 0.25, hardly_regained = 0.0625;
+  // Judgements after it shifted. A loss may be large only then, where the first one was mostly of what came before it.
+  static constexpr std::size_t undecided_for = 4;
+  static constexpr double regained_part = 0.25;
 
   /// The last values of a metric, and their noise.
   class sequence {
@@ -58,6 +84,7 @@ class overfitting_detector {
       if (bend >= 0.0) bends_[seen_++ % memory] = std::min(bend, largest);
       before_ = std::exchange(last_, metric);
     }
+    double last() const noexcept { return last_; }
     /// The standard deviation of normal noise from the median second difference, which neither a trend nor a few large
     /// steps move: median |x - 2 y + z| = 1.652 sigma. 0 before there are three.
     double noise() const noexcept {
@@ -84,10 +111,23 @@ class overfitting_detector {
   generalization judge(double metric, double trained) noexcept {
     validation_.follow(metric);
     training_.follow(trained);
-    bool const rose = metric > best_ + clearly_worse * validation_.noise();
-    if (!known_ || (rose && trained > trained_at_best_ + training_.noise())) {
+    if (!std::exchange(known_, true)) {
+      first_ = metric;
       improve(metric, trained);
-      return std::exchange(known_, true) ? generalization::shifted : generalization::improved;
+      return generalization::improved;
+    }
+    bool const rose = metric > best_ + clearly_worse * validation_.noise();
+    if (undecided_ > 0) {
+      highest_ = std::max(highest_, metric);
+      if (metric - left_best_ >= (1.0 - getting_over) * (highest_ - left_best_)) return decide(metric, trained);
+      undecided_ = 0;
+    }
+    if (rose && trained > trained_at_best_ + training_.noise()) {
+      undecided_ = fell_ ? undecided_for : 0;
+      left_best_ = best_;
+      highest_ = metric;
+      improve(metric, trained);
+      return generalization::shifted;
     }
     if (metric < best_) {
       fell_ = true;
@@ -101,6 +141,15 @@ class overfitting_detector {
     return !lost ? generalization::holds : again ? generalization::still_lost : generalization::lost;
   }
 
+  generalization decide(double metric, double trained) noexcept {
+    double const large = std::max(large_part * (first_ - left_best_), far_worse * validation_.noise());
+    double const regained = best_ - metric;
+    bool const stays = metric - left_best_ > large && regained < hardly_regained * (best_ - left_best_);
+    undecided_ = stays ? 0 : undecided_ - 1;
+    improve(metric, trained);
+    return stays ? generalization::stays_shifted : generalization::holds;
+  }
+
   void improve(double metric, double trained) noexcept {
     best_ = metric;
     trained_at_best_ = trained;
@@ -112,8 +161,12 @@ class overfitting_detector {
   bool known_ = false;
   bool fell_ = false;  // it once was better than before: it should fall
   bool lost_ = false;  // at the last judgement, for the first time
+  std::size_t undecided_ = 0;
+  double first_ = 0.0;
   double best_ = 0.0;
   double trained_at_best_ = 0.0;
+  double left_best_ = 0.0;  // before it shifted
+  double highest_ = 0.0;    // since then
   sequence validation_;
   sequence training_;
 };

@@ -57,6 +57,9 @@ enum class event : std::uint32_t {
   rare_objective = 1 << 23,
   /// The horizon is of more epochs than runs mostly have: it may count steps where the metric is of epochs.
   far_horizon = 1 << 24,
+  /// Training and validation have turned up together and stay there: the state at the best validation is tried again.
+  best_tried = 1 << 25,
+  best_kept = 1 << 26,  ///< it was better, and training goes on from there
 };
 
 constexpr event operator|(event a, event b) noexcept {

@@ -69,7 +69,8 @@ TEST_CASE("each event has the level that the log's contract says") {
                              event::not_restorable | event::run_too_short | event::no_difference | event::marked_anew |
                              event::not_measured | event::rare_objective | event::far_horizon;
   constexpr event information = event::clamped | event::cooldown_began | event::cooldown_ended | event::warm_up_ended |
-                                event::range_test_began | event::range_test_ended | event::rebased | event::overfitting;
+                                event::range_test_began | event::range_test_ended | event::rebased |
+                                event::overfitting | event::best_tried | event::best_kept;
   constexpr event debugging = event::regressed | event::became_good;
   captured out;
   out.logger->set_level(spdlog::level::debug);

@@ -61,6 +61,7 @@ class happenings final : public observer {
     if (has(events_, event::cooldown_ended)) add("cooldown ended");
     if (has(events_, event::rebased)) add("judged from a new level");
     if (has(events_, event::overfitting)) add("overfitting");
+    if (has(events_, event::best_kept)) add("back at the best validation");
     count(clamps_, "a step shortened", "steps shortened");
     events_ = event::none;
     recent_ = back_offs_ = clamps_ = failures_ = 0;
