@@ -49,7 +49,7 @@ pilot_plan::move pilot_plan::add(bool bad, landing_proof const& proof, range_cur
       current_.put_off();
       return move::leave;
     case pilots::verdict::worse:
-      if (!doubted_ && current_.rises() && too_high(proof.value(), swept)) return move::lower;
+      if (!doubted_ && !slower_fall_ && current_.rises() && too_high(proof.value(), swept)) return move::lower;
       break;
   }
   end();
