@@ -278,7 +278,7 @@ void guarding::judge(observation const& seen, observation& inward) {
   verdict const now = settle_in(test.observe(seen.metric, seen.noise));
   if (test.measured()) direction.observe(test.level());
   if (now == verdict::regressed) news |= event::regressed;
-  auto const [events, state] = good.observe(now, ran, out.values.space(), restorable);
+  auto const [events, state] = good.observe(now, test.far_out(seen.metric), ran, out.values.space(), restorable);
   news |= events;
   wishes |= state;
   if (good.proven && now == verdict::healthy) care.recovered(test.level());

@@ -37,6 +37,7 @@ struct last_good {
   std::size_t survived = 0;
   std::uint64_t since_mark = 0;
   std::uint64_t observed = 0;
+  std::uint64_t undisturbed = 0;                                   ///< observations since one that was far out
   std::size_t failures = 0;                                        ///< in a row
   std::uint64_t calm = std::numeric_limits<std::uint64_t>::max();  ///< observations since the last failure
 
@@ -50,16 +51,24 @@ struct last_good {
     training_state state = training_state::keep;
   };
 
-  /// After each usable observation. @pre ran holds no NaN
-  inline changes observe(verdict now, std::span<double const> ran, search_space const& space, bool restorable) {
+  /// After each usable observation. `far_out`: alone it was worse than all that training has seen. @pre ran holds no
+  /// NaN
+  inline changes observe(verdict now, bool far_out, std::span<double const> ran, search_space const& space,
+                         bool restorable) {
     changes made;
+    undisturbed = far_out ? 0 : undisturbed + 1;
     ++since_mark;
     ++observed;
     failures = 0;
     if (calm < std::numeric_limits<std::uint64_t>::max()) ++calm;
     if (now == verdict::regressed) drop_candidate();
     if (now != verdict::healthy) return made;
-    if (!candidate.empty() && ++survived >= patience) made = promote();
+    if (!candidate.empty() && ++survived >= patience) {
+      if (disturbed())
+        drop_candidate();
+      else
+        made = promote();
+    }
     if (candidate.empty() && worth_trying(ran, space, restorable)) made.state |= begin(ran, restorable);
     return made;
   }
@@ -71,7 +80,9 @@ struct last_good {
   }
 
   /// Beside the configurations.
-  void fields(archive& a) { a(has_state)(candidate_has_state)(proven)(survived)(since_mark)(observed)(failures)(calm); }
+  void fields(archive& a) {
+    a(has_state)(candidate_has_state)(proven)(survived)(since_mark)(observed)(undisturbed)(failures)(calm);
+  }
 
   void drop_candidate() noexcept { candidate.clear(); }
 
@@ -106,6 +117,13 @@ struct last_good {
     has_state = candidate_has_state;
     proven = true;
     return {event::became_good, has_state ? training_state::promote : training_state::keep};
+  }
+
+  // Weights that few batches meet may have blown up while the metric is well, but for those batches (as the embedding
+  // of a rare word). What is kept from before that is better than such a state, for as long as they still come.
+  inline bool disturbed() const noexcept {
+    bool const replaces = known() && has_state;
+    return replaces && undisturbed < std::clamp<std::uint64_t>(observed / 16, snapshot_every / 4, snapshot_every);
   }
 
   training_state begin(std::span<double const> ran, bool restorable) {

@@ -126,6 +126,11 @@ class regression_test {
   inline double level_error() const noexcept {
     return noise_.standard_deviation() / std::sqrt(static_cast<double>(limits_.window));
   }
+  /// Whether a metric alone is clearly worse than the first level.
+  inline bool far_out(double metric) const noexcept {
+    constexpr double clearly = 4.0;
+    return begun_ && metric > start_ + clearly * noise_.standard_deviation();
+  }
   /// The recent best of the smoothed metric; infinity where there is none yet.
   inline double best() const noexcept { return best_.count() > 0.0 ? best_.value() : unknown; }
   /// Whether there is a smoothed metric, at most as large as `limit`.

@@ -479,7 +479,7 @@ TEST_CASE("when remedies do not help, the metric has moved and is judged from it
 TEST_CASE("a metric that recovers after the rollback is judged by its old record") {
   auto tuner = climbing() | guard(strict());
   std::vector<double> const fall = {10.0, 9.0, 8.0, 7.6, 7.3, 7.0};
-  auto const made = run(tuner, fall + times(2, 20.0) + times(9, 7.0) + times(2, 20.0), true);
+  auto const made = run(tuner, fall + times(2, 20.0) + times(40, 7.0) + times(2, 20.0), true);
   CHECK(count(made, event::rebased) == 0);
   CHECK(count(made, event::rolled_back) == 2);
 }

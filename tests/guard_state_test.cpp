@@ -98,6 +98,52 @@ TEST_CASE("a rollback undoes little of a run, also early") {
   }
 }
 
+TEST_CASE("while single metrics come that are worse than any before training, what is good stays what it was before") {
+  auto const last_good_of = [](double now_and_then) {
+    auto tuner = climbing() | guard();
+    state_copies<int> kept;
+    int steps = 0;
+    for (int i = 0; i < 400; ++i) {
+      kept.carry_out(tuner.ask().state, steps);
+      ++steps;
+      double const metric = 10.0 - 0.01 * i + 0.001 * (i * 7919 % 11);
+      tuner.tell({.metric = i > 200 && i % 10 == 0 ? now_and_then : metric, .restorable = true});
+    }
+    kept.carry_out(tuner.ask().state, steps);
+    tuner.tell({.metric = quiet_nan, .restorable = true});
+    kept.carry_out(tuner.ask().state, steps);
+    return steps;
+  };
+  CHECK(last_good_of(8.0) > 300);  // nothing new
+  CHECK(last_good_of(9.99) > 300);
+  CHECK(last_good_of(100.0) <= 210);
+  CHECK(last_good_of(100.0) > 100);
+  CHECK(last_good_of(1e30) > 100);
+}
+
+TEST_CASE("weights that few batches meet and that have blown up are left behind") {
+  struct network {
+    double usual = 10.0, rare = 0.1;
+    double train(int step, double rate) {
+      usual *= 0.99;
+      if (step % 9 != 0) return usual;
+      rare *=
+          rate * (1.0 + rare) > 0.3 ? 1.0 + 10.0 * rate * (1.0 + rare) : 0.9;  // the larger, the lower it needs to be
+      return usual + rare;
+    }
+  } trained;
+  search_space const space{real{"lr", 1e-6, 1.0, scale::log}};
+  auto tuner = following(space.at({{"lr", 0.28}})) | guard();
+  state_copies<network> kept;
+  for (int i = 0; i < 3000; ++i) {
+    suggestion const& now = tuner.ask();
+    kept.carry_out(now.state, trained);
+    tuner.tell({.metric = trained.train(i, now.values["lr"]), .restorable = true});
+  }
+  CHECK(trained.usual < 0.1);
+  CHECK(trained.rare < 1.0);
+}
+
 TEST_CASE("a configuration whose training state was not copied does not replace one whose state was") {
   auto options = strict();
   options.snapshot_every = 4;
