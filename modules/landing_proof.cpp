@@ -25,9 +25,10 @@ constexpr double harmed_part = 0.35, harmed_noises = 0.7;
 constexpr double judged_part = 0.5;
 constexpr std::size_t least_judged = 9;
 // A sweep's fall of fewer noises may be all that a network can do that no longer trains, as to tell classes by how
-// frequent they are. Where the run has come little further by its proof, a far lower value is tried for as long, and
-// has to be better by so many standard errors, or, where few metrics leave those large, by so much of the noise.
-constexpr double hidden_noises = 3.5;
+// frequent they are. Where the run has come little further by its proof, or not far and stands still by then, as a
+// policy does that has given up to explore, a far lower value is tried for as long, and has to be better by so many
+// standard errors, or, where few metrics leave those large, by so much of the noise.
+constexpr double hidden_noises = 3.5, few_noises = 12.0;
 constexpr double little_further = 2.5;
 constexpr double has_to_gain_errors = 3.0;
 constexpr double has_to_gain_noises = 0.7;
@@ -79,7 +80,9 @@ bool landing_proof::falls_by(double errors, range_curve const& swept) const noex
 }
 
 bool landing_proof::doubtful(range_curve const& swept) const noexcept {
-  return swept.fall() < hidden_noises * swept.start_deviation() && fall(swept) < little_further * swept.fall();
+  bool const hardly_fell = swept.fall() < hidden_noises * swept.start_deviation();
+  bool const stands_still = run_.all.stalled() && fall(swept) < few_noises * swept.start_deviation();
+  return stands_still || (hardly_fell && fall(swept) < little_further * swept.fall());
 }
 
 double landing_proof::after_harm(range_curve const& swept) noexcept {

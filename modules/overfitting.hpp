@@ -61,7 +61,8 @@ class overfitting_detector {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(training_block_)(validation_block_)(known_)(fell_)(lost_)(undecided_)(first_)(best_)(trained_at_best_);
+    a(training_block_)(validation_block_)(known_)(fell_)(lost_)(first_)(best_)(trained_at_best_);
+    a.between(undecided_, std::size_t{0}, undecided_for);
     a(left_best_)(highest_)(validation_)(training_);
   }
 
@@ -159,10 +160,10 @@ class overfitting_detector {
   sample_mean training_block_;
   sample_mean validation_block_;
   bool known_ = false;
-  bool fell_ = false;  // it once was better than before: it should fall
-  bool lost_ = false;  // at the last judgement, for the first time
-  std::size_t undecided_ = 0;
-  double first_ = 0.0;
+  bool fell_ = false;          // it once was better than before: it should fall
+  bool lost_ = false;          // at the last judgement, for the first time
+  std::size_t undecided_ = 0;  // judgements until what was lost counts as lost for good
+  double first_ = 0.0;         // judged
   double best_ = 0.0;
   double trained_at_best_ = 0.0;
   double left_best_ = 0.0;  // before it shifted

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <random>
 #include <vector>
 
@@ -89,6 +90,20 @@ struct slow_to_begin {
     return loss;
   }
   bool unharmed() const { return !dead; }
+};
+
+/// A policy that finds little and sticks to it where rates are high, and much where they are not.
+struct gives_up_exploring {
+  std::mt19937_64 engine{};
+  std::normal_distribution<double> noise{0.0, 0.05};
+  double learned = 0.0, within_reach = 1.0;
+
+  double step(double rate) {
+    if (rate > 0.03) within_reach = std::min(within_reach, 0.4);
+    learned += std::min(rate / 0.02, 3.0) * 0.05 * std::max(within_reach - learned, 0.0);
+    return 2.0 - learned + noise(engine);
+  }
+  bool unharmed() const { return within_reach == 1.0; }
 };
 
 }  // namespace
@@ -198,4 +213,21 @@ TEST_CASE("what keeps a network from training, which only the metric's noise sho
     CHECK(found.back() < 0.005);
     CHECK(training.now.learned > 0.9);
   }
+}
+
+TEST_CASE(
+    "where training stands still by the end of its proof, a far lower value is tried, and kept if it goes further") {
+  constexpr std::size_t horizon = 4000;
+  int fell_for_it = 0, left = 0;
+  for (std::uint64_t seed = 0; seed < 24; ++seed) {
+    trainee<gives_up_exploring> training{{.engine = std::mt19937_64(seed)}};
+    std::vector<double> const found = landings_of(training, 0.1, horizon, horizon);
+    if (found.front() <= 0.03) continue;
+    ++fell_for_it;
+    if (found.back() >= 0.03) continue;
+    ++left;
+    CHECK(training.now.learned > 0.9);  // 0.4 otherwise
+  }
+  CHECK(fell_for_it >= 16);
+  CHECK(left >= 1);  // of the others the last quarter was better by chance
 }
