@@ -51,8 +51,7 @@ struct last_good {
     training_state state = training_state::keep;
   };
 
-  /// After each usable observation. `far_out`: alone it was worse than all that training has seen. @pre ran holds no
-  /// NaN
+  /// After each usable observation. `far_out`: it alone was clearly worse than the first level. @pre ran holds no NaN
   inline changes observe(verdict now, bool far_out, std::span<double const> ran, search_space const& space,
                          bool restorable) {
     changes made;
