@@ -77,8 +77,8 @@ struct guard_options {
 ///   Where the trainer can restore its state, the state is marked when the configuration ran, and the two are kept and
 ///   returned to together. Its state before the first step serves until then. Where a configuration became good whose
 ///   state the trainer did not mark, the state marked last is returned to by the second failure in a row. None takes
-///   the place of one whose state is kept while single metrics come that are clearly worse than the first level, within
-///   a quarter of `snapshot_every` and, later in a run, all of it: weights that few batches meet may have blown up.
+///   the place of one whose state is kept within a quarter of `snapshot_every` after a single metric that was clearly
+///   worse than the first level: weights that few batches meet may have blown up.
 /// - If the metric is still worse once the cooldown is over, though the training state was restored or two remedies
 ///   in a row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
 /// - Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged;

@@ -122,7 +122,7 @@ struct last_good {
   // of a rare word). What is kept from before that is better than such a state, for as long as they still come.
   inline bool disturbed() const noexcept {
     bool const replaces = known() && has_state;
-    return replaces && undisturbed < std::clamp<std::uint64_t>(observed / 16, snapshot_every / 4, snapshot_every);
+    return replaces && undisturbed < snapshot_every / 4;
   }
 
   training_state begin(std::span<double const> ran, bool restorable) {
