@@ -55,8 +55,8 @@ struct anneal_options {
 /// `reason::range_test`, and undone where validation is no better (`event::best_tried`). Where it is, training goes on
 /// from there, and back to there each time that validation turns up again, at ever lower rates (`event::best_kept`).
 ///
-/// A space without "lr" passes unchanged. Throws `invalid_option`, in ask where the
-/// space has no parameter of another name that was given.
+/// A space without "lr" passes unchanged. Throws `invalid_option`, in ask where the space has no parameter of another
+/// name that was given.
 class anneal {
  public:
   explicit anneal(anneal_options options = {}, std::pmr::memory_resource* memory = nullptr);

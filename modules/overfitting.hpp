@@ -54,10 +54,7 @@ class overfitting_detector {
   /// What was told since the last judgement does not count.
   void forget_block() noexcept { training_block_ = validation_block_ = {}; }
   /// What was best counts again, and what turns up from there is a loss whatever training does.
-  void return_to_left_best() noexcept {
-    improve(left_best_, std::numeric_limits<double>::max());
-    forget_block();
-  }
+  void return_to_left_best() noexcept { improve(left_best_, std::numeric_limits<double>::max()); }
 
   template <class Archive>
   void fields(Archive& a) {
@@ -75,6 +72,7 @@ class overfitting_detector {
   static constexpr double getting_over = 0.25, hardly_regained = 0.0625;
   // Judgements after it shifted. A loss may be large only then, where the first one was mostly of what came before it.
   static constexpr std::size_t undecided_for = 4;
+  // The same in a trial of the state that was best.
   static constexpr double regained_part = 0.25;
 
   /// The last values of a metric, and their noise.

@@ -31,7 +31,7 @@ class overfitting_remedy {
   /// For the next suggestion.
   event take_news() noexcept { return std::exchange(news_, event::none); }
   training_state take_wishes() noexcept { return std::exchange(wishes_, training_state::keep); }
-  /// Of the best state, which a suggestion with `reason::range_test` and the least rate there is belongs to.
+  /// Of the best state: suggestions are of `reason::range_test`, and their rate is the least there is.
   bool in_trial() const noexcept { return trial_ != trial::none; }
 
   /// Outside of trials. @param elapsed with this observation
@@ -143,12 +143,12 @@ class overfitting_remedy {
   void end_trial(double elapsed) noexcept {
     trial_ = trial::none;
     judged_ = elapsed;
+    detector_.forget_block();
     wishes_ |= training_state::drop_trial;
   }
 
   void leave_trial(double elapsed) noexcept {
     end_trial(elapsed);
-    detector_.forget_block();
     wishes_ |= training_state::return_to_trial;
   }
 

@@ -51,8 +51,8 @@ class pilots {
 
   template <class Archive>
   void fields(Archive& a) {
-    a(length_)(due_)(
-        taken_)(value_)(half_fall_)(reached_by_half_)(compared_value_)(compared_fall_)(best_fall_)(further_);
+    a(length_)(due_)(taken_)(value_)(half_fall_)(reached_by_half_);
+    a(compared_value_)(compared_fall_)(best_fall_)(further_);
   }
 
  private:

@@ -15,7 +15,7 @@ class stretch {
     level_.add(metric);
     if (steps_ <= half_) return;
     late_.add(metric);
-    (steps_ <= 1.5 * half_ ? third_quarter_ : last_quarter_).add(metric);
+    if (steps_ <= 1.5 * half_) third_quarter_.add(metric);
   }
   double steps() const noexcept { return steps_; }
   recent_level const& level() const noexcept { return level_; }
@@ -24,20 +24,21 @@ class stretch {
   /// Whether the last quarter of the length was no better than the one before, of which enough metrics are known.
   bool stalled() const noexcept {
     constexpr double enough = 16.0;
-    return third_quarter_.count() >= enough && last_quarter_.count() >= enough &&
-           last_quarter_.mean() >= third_quarter_.mean();
+    // The mean of both lies between theirs.
+    return third_quarter_.count() >= enough && late_.count() >= third_quarter_.count() + enough &&
+           late_.mean() >= third_quarter_.mean();
   }
 
   template <class Archive>
   void fields(Archive& a) {
-    a(steps_)(level_)(late_)(third_quarter_)(last_quarter_);
+    a(steps_)(level_)(late_)(third_quarter_);
   }
 
  private:
   double half_;
   double steps_ = 0.0;
   recent_level level_;
-  sample_mean late_, third_quarter_, last_quarter_;
+  sample_mean late_, third_quarter_;
 };
 
 }  // namespace autotunenet

@@ -72,15 +72,14 @@ struct run_end {
 run_end train(shifted_run const& of, std::optional<std::size_t> resumed_at = std::nullopt) {
   search_space const space{real{"lr", 1e-6, 1.0, scale::log}};
   run_end found;
-  auto made = [&](course* told) { return following(space.at({{"lr", 0.1}}), told) | anneal(of.options); };
-  auto tuner = made(&found.told);
-  if (resumed_at) tuner = bayesian(space, {.seed = 1}) | anneal(of.options);
+  auto const savable = [&] { return bayesian(space, {.seed = 1}) | anneal(of.options); };
+  suggestions tuner = resumed_at ? savable() : following(space.at({{"lr", 0.1}}), &found.told) | anneal(of.options);
   trainee<network> training{{.later = of.later}};
   bool in_trial = false;
   for (std::size_t step = 0; step < horizon; ++step) {
     if (resumed_at == step) {
       auto const kept = save(tuner);
-      tuner = bayesian(space, {.seed = 1}) | anneal(of.options);
+      tuner = savable();
       load(tuner, kept);
     }
     suggestion const& now = tuner.ask();
