@@ -69,10 +69,11 @@ struct range_test_options {
 /// on where it was. A pilot that is gone on with and does harm, or falls behind by `proof`, is undone.
 ///
 /// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
-/// 3.5 noises of one metric and by `proof` the run has come no more than 2.5 times as far, a pilot of a tenth of the
-/// value runs for as many steps as the run has had, once, and is gone on with if it is clearly better: by three
-/// standard errors or 0.7 noises. One that dies slowly shows it after its proof, in means of as many metrics; the saved
-/// state is kept for that long.
+/// 3.5 noises of one metric and by `proof` the run has come no more than 2.5 times as far, or has come less than 12
+/// noises and was no better in the last quarter of `proof` than in the one before, a pilot of a tenth of the value runs
+/// for as many steps as the run has had, once, and is gone on with if it is clearly better: by three standard errors or
+/// 0.7 noises. One that dies slowly shows it after its proof, in means of as many metrics; the saved state is kept for
+/// that long.
 ///
 /// A space without "lr" passes unchanged. Throws `invalid_option`, in ask where another parameter is named and not
 /// there.
