@@ -6,12 +6,9 @@
 namespace autotunenet {
 
 namespace {
-// Upwards step by step, and where that is no good while the sweep diverged close by and the run has made little more
-// than the sweep's fall, once far down.
+// Upwards step by step, and where the first of these is no good, once down.
 constexpr double step_up = 2.0;
-constexpr double step_down = 0.25;
-constexpr double close_by = 2.5;
-constexpr double little_more = 1.25;
+constexpr double step_down = 0.35;
 // Of the horizon, what the sweep and a step up that leads nowhere may take together where a further one is a question.
 constexpr double budget = 0.1;
 // Of the run's fall, a pilot's gain that is none.
@@ -49,7 +46,7 @@ pilot_plan::move pilot_plan::add(bool bad, landing_proof const& proof, range_cur
       current_.put_off();
       return move::leave;
     case pilots::verdict::worse:
-      if (!doubted_ && !slower_fall_ && current_.rises() && too_high(proof.value(), swept)) return move::lower;
+      if (!doubted_ && !slower_fall_ && current_.rises() && compared_value() == proof.value()) return move::lower;
       break;
   }
   end();
@@ -64,11 +61,6 @@ bool pilot_plan::rises(double fall, range_curve const& swept) const noexcept {
 
 double pilot_plan::unit(range_curve const& swept) const noexcept {
   return std::max(current_.compared_fall(), swept.fall());
-}
-
-bool pilot_plan::too_high(double landed, range_curve const& swept) const noexcept {
-  return compared_value() == landed && swept.edge() < close_by * landed &&
-         current_.compared_fall() < little_more * swept.fall();
 }
 
 }  // namespace autotunenet

@@ -10,13 +10,12 @@
 namespace autotunenet {
 
 /// Which values are tried by pilots, when, and what a run makes of them: upwards step by step, from where the run is,
-/// as long as the run affords a step that leads nowhere, or nothing is gained anyway; once far down where that shows
-/// that the run itself is too high, and once further down still where it is doubtful that the run trains at all, both
-/// from where the sweep began.
+/// as long as the run affords a step that leads nowhere, or nothing is gained anyway; once down where the first is
+/// worse, since the run itself may be too high then, and once further down still where it is doubtful that the run
+/// trains at all, both from where the sweep began.
 ///
-/// One may be slower than the run was because little is left to gain, as on a plateau or at the level of the
-/// noise. So the run goes on where it was for as long, and if that gains no more than the pilot did, pilots begin once
-/// more.
+/// One may be slower than the run was because little is left to gain, as on a plateau or at the level of the noise. So
+/// the run goes on where it was for as long, and if that gains no more than the pilot did, pilots begin once more.
 ///
 /// `swept` always is the sweep that came first.
 class pilot_plan {
@@ -96,7 +95,6 @@ class pilot_plan {
 
  private:
   double unit(range_curve const& swept) const noexcept;
-  bool too_high(double landed, range_curve const& swept) const noexcept;
 
   double affordable_;  // training steps that may be undone where a further step up is a question
   pilots current_;

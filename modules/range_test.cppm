@@ -64,9 +64,9 @@ struct range_test_options {
 /// whole run better. The next is again twice as high, and has to keep twice as much of the pace, as long as the sweep
 /// and one that is undone take a tenth of the run at most together, or pilots gain next to nothing, so that there is
 /// nothing to lose. One that is slower, and loses nothing, is undone, and tried once more as many steps later if the
-/// run has gained no more by then. Where the first is worse, the sweep diverged close by, and the run has made little
-/// progress, a pilot of a quarter of the value begins at the saved state, and has to be better. Otherwise the run goes
-/// on where it was. A pilot that is gone on with and does harm, or falls behind by `proof`, is undone.
+/// run has gained no more by then. Where the first is worse, the run itself may be too high: a pilot of 0.35 times the
+/// value begins at the saved state, and has to be better. Otherwise the run goes on where it was. A pilot that is gone
+/// on with and does harm, or falls behind by `proof`, is undone.
 ///
 /// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
 /// 3.5 noises of one metric and by `proof` the run has come no more than 2.5 times as far, or has come less than 12
