@@ -15,6 +15,7 @@ module;
 #include <optional>
 #include <span>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -128,7 +129,8 @@ struct torch_tuner::state {
   slot_options how;
   std::optional<training_slots> slots;
   progress now{.objective = named_objective};
-  double mark = none;  // of the parameters when validation was heard last
+  double mark = none;          // of the parameters when validation was heard last
+  bool trial_is_over = false;  // the one that the last suggestion is of
 
   state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
       : pipeline(std::move(from)),
@@ -152,12 +154,24 @@ struct torch_tuner::state {
     if (slots) report = slots->carry_out(current.state, now.lasting_steps);
     if (slots && look_at_weights && !training_snapshot::finite(*model)) slots->return_to_finite(report);
     now.state_was_missing = !report.complete;
-    if (report.returned != training_state::keep) {
-      auto const undone =
-          static_cast<std::int64_t>(std::exchange(now.lasting_steps, report.marked_at) - report.marked_at);
-      if (on_restore) on_restore({.what = report.returned, .marked_at = report.marked_at, .steps_undone = undone});
-    }
+    tell_of_return(report);
     values.apply(current.values);
+  }
+
+  void tell_of_return(slots_report const& report) {
+    if (report.returned == training_state::keep) return;
+    auto const undone =
+        static_cast<std::int64_t>(std::exchange(now.lasting_steps, report.marked_at) - report.marked_at);
+    if (on_restore) on_restore({.what = report.returned, .marked_at = report.marked_at, .steps_undone = undone});
+  }
+
+  void finish() {
+    std::stop_source ended;
+    ended.request_stop();
+    pipeline.stop_on(ended.get_token());
+    bool const undo = slots && in_trial();
+    trial_is_over = true;
+    if (undo) tell_of_return(slots->leave_trial());
   }
 
   void tell(double metric, outcome result, bool own_stretch, bool look_at_weights = false) {
@@ -312,7 +326,7 @@ struct torch_tuner::state {
     return in_trial() ? usual / 2 : usual;
   }
 
-  bool in_trial() const noexcept { return current.why == reason::range_test; }
+  bool in_trial() const noexcept { return current.why == reason::range_test && !trial_is_over; }
 
   // Before any metric nothing says how much of the run has failed. Two in a row are an epoch: a step would most likely
   // have told of its loss first.
@@ -342,6 +356,7 @@ void torch_tuner::on_epoch_end(at::Tensor const& metric) { on_epoch_end(metric_v
 void torch_tuner::on_validation_end(double metric) { state_->hear(hook::validation, metric); }
 void torch_tuner::on_validation_end(at::Tensor const& metric) { on_validation_end(metric_value(metric)); }
 void torch_tuner::on_failure() { state_->fail(); }
+void torch_tuner::finish() { state_->finish(); }
 
 void torch_tuner::save(checkpoint_store& to, std::span<checkpoint_part const> own) { state_->save(to, own); }
 void torch_tuner::resume(checkpoint const& from) {

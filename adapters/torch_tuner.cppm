@@ -111,6 +111,10 @@ class [[nodiscard]] torch_tuner {
   /// `torch_options::objective` names none, how much has failed is not known: this is told with the first metric, in
   /// its place, or where a second failure comes before that, both as one epoch.
   void on_failure();
+  /// Ends a run, at its end or before it: where a trial is under way, training goes back to what it began from, and
+  /// `torch_options::on_restore` is told. The hooks do nothing after that. A run that is to go on in another process is
+  /// kept first (`save`), with its trial. What `on_restore` throws passes out, when all that is done.
+  void finish();
 
   /// Keeps the run: the pipeline, and with a model also model, optimizer, random engine and the training states that
   /// the guard may return to. `own` parts come with it, for what the training loop keeps itself (a data loader's
@@ -134,8 +138,8 @@ class [[nodiscard]] torch_tuner {
   std::span<double const> applied();
   /// The hook that carries the objective; `hook::first` until one was called.
   hook objective() const noexcept;
-  /// Whether a trial is under way (`reason::range_test`), which may be undone: no time to end a run, or to judge or
-  /// keep its model.
+  /// Whether a trial is under way (`reason::range_test`), which may be undone: no time to judge or keep a model, or to
+  /// end a run, but by `finish`.
   bool in_trial() const noexcept;
   /// Whether the pipeline has ended.
   bool finished() const noexcept;

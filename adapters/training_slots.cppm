@@ -58,6 +58,9 @@ class training_slots {
   /// it is, and enters it in `report`. Without one nothing changes.
   void return_to_finite(slots_report& report);
 
+  /// For a run that ends in a trial: puts back what the trial began from, or the origin where it began there.
+  slots_report leave_trial();
+
   /// For checkpoints. What model and optimizer hold now is not part of it. Reading throws `checkpoint_error`, also
   /// where another number of snapshots was kept, and leaves the slots as they were.
   void fields(archive& a);

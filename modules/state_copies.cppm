@@ -59,6 +59,14 @@ class state_copies {
     return returned;
   }
 
+  /// For a run that ends in a trial (`reason::range_test`): what the trial began from, or the origin where it began
+  /// there, is assigned to the state. False where neither is kept: nothing has changed then.
+  bool leave_trial(State& now) const {
+    std::optional<State> const& from = trial_ ? trial_ : origin_;
+    if (from) now = *from;
+    return from.has_value();
+  }
+
   /// Whether a return was asked for that nothing was saved for, ever: as where a run was resumed without its copies, or
   /// was told to be restorable before anything was marked.
   bool lacked() const noexcept { return lacked_; }

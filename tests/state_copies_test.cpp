@@ -58,6 +58,22 @@ TEST_CASE("a return that nothing was saved for, or no longer, changes nothing") 
   CHECK(now == "there");
 }
 
+TEST_CASE("a run that ends in a trial takes up again what the trial began from") {
+  state_copies<std::string> kept;
+  std::string now = "start";
+  CHECK_FALSE(kept.leave_trial(now));
+  kept.carry_out(mark_origin, now);
+  now = "swept";
+  CHECK(kept.leave_trial(now));
+  CHECK(now == "start");
+
+  now = "run";
+  kept.carry_out(mark_trial | return_to_origin, now);
+  now = "tried from the start";
+  CHECK(kept.leave_trial(now));
+  CHECK(now == "run");
+}
+
 TEST_CASE("copies go into a checkpoint and come back, and without them a return is told to lack what it needs") {
   state_copies<std::string> kept;
   std::string now = "origin";

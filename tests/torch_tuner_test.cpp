@@ -172,6 +172,57 @@ TEST_CASE("a loop learns that a trial is under way, until training is back where
   CHECK(same_bits(weights(network), marked));
 }
 
+TEST_CASE("a run that ends in a trial goes back to what the trial began from") {
+  for (training_state const marked : {training_state::mark_trial, training_state::mark_origin}) {
+    small_network network;
+    optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+    std::vector<told> seen;
+    std::vector<restoration> restored;
+    torch_tuner tuner(sgd,
+                      scripted(rates(),
+                               {{{0.1}, training_state::keep},
+                                {{0.2}, marked},
+                                {{10.0}, training_state::keep, reason::range_test},
+                                {{20.0}, training_state::keep, reason::range_test},
+                                {{30.0}, training_state::keep, reason::range_test}},
+                               seen),
+                      {.model = &network, .on_restore = [&](restoration const& of) { restored.push_back(of); }});
+    tuner.on_step_end(train_step(network, sgd));
+    auto const before = weights(network);
+    for (int step = 0; step < 3; ++step) tuner.on_step_end(train_step(network, sgd));
+    REQUIRE(tuner.in_trial());
+    REQUIRE_FALSE(same_bits(weights(network), before));
+
+    tuner.finish();
+    CHECK(same_bits(weights(network), before));
+    CHECK(learning_rate(sgd) == 0.1);
+    CHECK_FALSE(tuner.in_trial());
+    CHECK(tuner.finished());
+    REQUIRE(restored.size() == 1);
+    CHECK(restored[0].steps_undone == 3);
+
+    tuner.on_step_end(train_step(network, sgd));
+    tuner.finish();
+    CHECK(seen.size() == 4);
+    CHECK(restored.size() == 1);
+    CHECK(learning_rate(sgd) == 0.1);
+  }
+}
+
+TEST_CASE("a run that ends outside of trials stays as it is") {
+  small_network network;
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  std::vector<told> seen;
+  torch_tuner tuner(sgd, scripted(rates(), {{{0.1}, training_state::mark_trial}, {{0.2}}, {{0.3}}}, seen),
+                    {.model = &network});
+  tuner.on_step_end(train_step(network, sgd));
+  auto const before = weights(network);
+  tuner.finish();
+  CHECK(same_bits(weights(network), before));
+  CHECK(learning_rate(sgd) == 0.2);
+  CHECK(tuner.finished());
+}
+
 TEST_CASE("a setter that throws leaves the suggestion unapplied, and the next observation says so") {
   small_network network;
   optim::SGD sgd(network.parameters(), optim::SGDOptions(0.5));
