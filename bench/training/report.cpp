@@ -109,11 +109,14 @@ std::string best_cosine_text(results const& of, suite const& s) {
   std::string text = headline(s);
   text += std::format("  {:12} {:9} {:>6} {:>6} {:>12} {:>8} {:>12} {:>11} {:>7}\n", "problem", "optimizer", "ours",
                       "worst", "best cosine", "peak", "next cosine", "difference", "extra");
-  for (auto const& row : rows)
-    text += std::format("  {:12} {:9} {:>6} {:>6} {:>12} {:>8.2g} {:>12} {:>11} {:>6}%\n", row.problem, row.optimizer,
-                        shown(row.ours, 3), shown(row.worst, 3), shown(row.best_cosine, 3), row.best_peak,
-                        shown(row.next_cosine, 3), std::format("{:+.1f}", 100.0 * (row.ours - row.best_cosine)),
+  for (auto const& row : rows) {
+    bool const compared = std::isfinite(row.best_cosine);
+    text += std::format("  {:12} {:9} {:>6} {:>6} {:>12} {:>8} {:>12} {:>11} {:>6}%\n", row.problem, row.optimizer,
+                        shown(row.ours, 3), shown(row.worst, 3), shown(row.best_cosine, 3),
+                        compared ? std::format("{:.2g}", row.best_peak) : "-", shown(row.next_cosine, 3),
+                        compared ? std::format("{:+.1f}", 100.0 * (row.ours - row.best_cosine)) : "-",
                         shown(100.0 * row.extra_work, 1));
+  }
   return text;
 }
 
