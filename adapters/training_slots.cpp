@@ -124,12 +124,7 @@ void training_slots::return_to_finite(slots_report& report) {
 }
 
 slots_report training_slots::leave_trial() {
-  slots_report report;
-  if (trial_.valid)
-    put_back(trial_, training_state::return_to_trial, report);
-  else
-    put_back(origin_, training_state::return_to_origin, report);
-  return report;
+  return carry_out(trial_.valid ? training_state::return_to_trial : training_state::return_to_origin);
 }
 
 void training_slots::put_back(slot const& from, training_state what, slots_report& report, bool and_random_engine) {

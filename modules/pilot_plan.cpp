@@ -46,7 +46,7 @@ pilot_plan::move pilot_plan::add(bool bad, landing_proof const& proof, range_cur
       current_.put_off();
       return move::leave;
     case pilots::verdict::worse:
-      if (!doubted_ && !slower_fall_ && current_.rises() && compared_value() == proof.value()) return move::lower;
+      if (!doubted_ && !slower_fall_ && current_.rises() && !current_.further()) return move::lower;
       break;
   }
   end();

@@ -48,6 +48,8 @@ class pilots {
   double compared_value() const noexcept { return compared_value_; }
   double compared_fall() const noexcept { return compared_fall_; }
   bool rises() const noexcept { return value_ > compared_value_; }
+  /// Whether what the present one is compared with is a pilot, and not the run.
+  bool further() const noexcept { return further_; }
 
   template <class Archive>
   void fields(Archive& a) {
@@ -67,7 +69,7 @@ class pilots {
   double compared_value_ = 0.0;
   double compared_fall_ = 0.0;
   double best_fall_ = 0.0;  // of all that they were compared with
-  bool further_ = false;    // what is compared with is a pilot
+  bool further_ = false;
 };
 
 }  // namespace autotunenet

@@ -72,6 +72,9 @@ double learning_evenly(learner& now, double rate) {
   return 2.0 - std::tanh(now.learned);
 }
 
+/// Bounds that leave room for one pilot above what `learning_evenly` lands on.
+search_space room_for_one() { return search_space{real{"lr", 1e-6, 0.8, scale::log}}; }
+
 /// All that can be learned soon is, at any rate from `slow` on, and rates above `high` undo it.
 auto flattening(double slow, double high) {
   return [slow, high](learner& now, double rate) {
@@ -142,8 +145,7 @@ TEST_CASE("a pilot that does worse is undone, and training goes on where it was"
 
 TEST_CASE(
     "where a higher pilot does worse, a lower one from before the run has to be better, and is gone on with then") {
-  search_space const bounds{real{"lr", 1e-6, 0.8, scale::log}};
-  double const found = run_short(learning_evenly, 1000, nullptr, bounds).landed.front();
+  double const found = run_short(learning_evenly, 1000, nullptr, room_for_one()).landed.front();
   for (bool const slowed : {true, false}) {
     auto const spoilt = [&](learner& now, double rate) {
       bool const spoils = rate > 0.6 * found && now.high++ >= 10;
@@ -153,7 +155,7 @@ TEST_CASE(
       if (spoils && rate > 1.5 * found) now.learned = -1.0;
       return metric;
     };
-    short_run const result = run_short(spoilt, 1000, nullptr, bounds);
+    short_run const result = run_short(spoilt, 1000, nullptr, room_for_one());
     INFO("found " << found << ", landed " << result.landed.front() << " then " << result.landed.back());
     REQUIRE(result.landed.size() == 2);
     CHECK(result.landed[0] == found);
@@ -163,13 +165,12 @@ TEST_CASE(
 }
 
 TEST_CASE("what a pilot promised has to hold, else the run goes back to where it was before") {
-  search_space const room_for_one{real{"lr", 1e-6, 0.8, scale::log}};
-  double const found = run_short(learning_evenly, 1000, nullptr, room_for_one).landed.front();
+  double const found = run_short(learning_evenly, 1000, nullptr, room_for_one()).landed.front();
   auto const forgets = [&](learner& now, double rate) {
     if (rate > 1.5 * found && now.high++ >= 40) now.learned = -1.0;
     return learning_evenly(now, rate);
   };
-  short_run const result = run_short(forgets, 1000, nullptr, room_for_one);
+  short_run const result = run_short(forgets, 1000, nullptr, room_for_one());
   INFO("found " << found);
   REQUIRE(result.landed.size() == 3);
   CHECK(result.landed[0] == found);
