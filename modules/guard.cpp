@@ -203,11 +203,12 @@ void guarding::follow(suggestion const& wanted) {
 void guarding::end_trial(suggestion const& wanted) {
   follow(wanted);
   if (wanted.why == reason::hold) return test.interrupt();  // it goes on where it was: what was known still holds
-  test.begin_afresh();
+  bool const to_origin = has(wanted.state, training_state::return_to_origin);
+  test.begin_afresh(!to_origin);
   care.begin_afresh();
   direction = {};
   settling.begin_afresh();
-  if (has(wanted.state, training_state::return_to_origin))
+  if (to_origin)
     good.give_up();
   else
     good.drop_candidate();
@@ -215,7 +216,7 @@ void guarding::end_trial(suggestion const& wanted) {
 
 // The state at the best validation is another than that of the regression test, and of what has become good since.
 void guarding::give_up_what_followed() {
-  test.begin_afresh();
+  test.begin_afresh(true);
   care.begin_afresh();
   good.give_up();
 }

@@ -152,18 +152,21 @@ class regression_test {
     best_.push(mean_.mean());
     follow_best();
   }
-  /// Nothing was gained yet, and the recent best is the present level. @pre the last verdict was not `unknown`
+  /// The metric itself has moved: the recent best is the present level, and what was gained counts as before.
+  /// @pre the last verdict was not `unknown`
   void rebase() noexcept {
+    double const gain = gained();
     forget_best();
-    start_ = mean_.mean();
+    start_ = mean_.mean() + gain;
   }
-  void begin_afresh() noexcept {
+  /// Other training is judged from here on. @param from_start it began as this one did: what that gained is its gain
+  void begin_afresh(bool from_start) noexcept {
     interrupt();
     best_.clear();
     noise_ = noise_of_changes_ = {};
     scatter_ = 0.0;
     noise_at_best_ = unknown;
-    begun_ = false;
+    begun_ = begun_ && from_start;
   }
 
   void fields(archive& a) {
@@ -198,10 +201,12 @@ class regression_test {
   inline double allowance(double told_noise) const noexcept {
     constexpr double never = std::numeric_limits<double>::infinity();
     if (limits_.max_regression == never) return never;
-    double const best = best_.value();
-    double const gain = std::clamp(start_ - best, 0.0, std::numeric_limits<double>::max());
-    double const rounding = 1e-9 * std::abs(best);
-    return limits_.max_regression * gain + chance(told_noise) + rounding;
+    double const rounding = 1e-9 * std::abs(best_.value());
+    return limits_.max_regression * gained() + chance(told_noise) + rounding;
+  }
+
+  inline double gained() const noexcept {
+    return std::clamp(start_ - best_.value(), 0.0, std::numeric_limits<double>::max());
   }
 
   void follow_best() noexcept { noise_at_best_ = noise_.settled() ? noise() : unknown; }
