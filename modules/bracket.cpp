@@ -126,7 +126,7 @@ struct bracketed {
       case phase::leap:
       case phase::climb:
       case phase::down:
-        return follow(seen, inner);
+        return seen.usable() && !coarse(seen) ? abandon(seen, inner) : follow(seen, inner);
       case phase::landing:
         return land(seen, inner);
       case phase::proving:
@@ -151,6 +151,17 @@ struct bracketed {
     if (coarse(seen)) extra_events = event::not_located | event::not_restorable | far_for_epochs(seen);
     if (!shares_origin) extra_state = training_state::drop_origin;
     pass(seen, inner);
+  }
+
+  // What seemed to be an epoch was none, as an evaluation before the first step, or failures before anything told what
+  // they are of. A stage inside that shares the origin begins with a return to it.
+  void abandon(observation const& seen, suggestions& inner) {
+    now = phase::through;
+    extra_state = training_state::drop_trial;
+    if (!shares_origin) extra_state |= training_state::return_to_origin | training_state::drop_origin;
+    observation passed = seen;
+    passed.steps += std::exchange(untold, 0.0);
+    pass(passed, inner);
   }
 
   void follow(observation const& seen, suggestions& inner) {

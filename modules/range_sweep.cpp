@@ -74,10 +74,12 @@ bool range_sweep::refine() {
 void range_sweep::add(double metric) { curve_.add(pass_.taken() == 1 ? pass_.last() : pass_.before_last(), metric); }
 
 bool range_sweep::fail() {
-  // Values that rise faster fail later.
-  double const apart = rough_failed_ ? 100.0 : 3.0;
   double const value = pass_.last();
-  bool const again = value < apart * failed_at_ && failed_at_ < apart * value;
+  // Nothing is lower: whatever failed there, it was not that the value is too high.
+  bool const blameless = value <= pass_.lowest();
+  // Values that rise faster fail later.
+  double const apart = rough_failed_ ? 100.0 : std::clamp(lag() * lag(), 1.5, 3.0);
+  bool const again = !blameless && value < apart * failed_at_ && failed_at_ < apart * value;
   if (curve_.warned() || again) {
     curve_.fail();
     if (rough_) {
@@ -89,7 +91,7 @@ bool range_sweep::fail() {
   random_ = repeated_ == most_repeats;
   if (random_) return false;
   ++repeated_;
-  failed_at_ = value;
+  if (!blameless) failed_at_ = value;
   if (curve_.settled())
     curve_.begin_again(curve_length());
   else

@@ -1,4 +1,5 @@
 module;
+#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <optional>
@@ -69,9 +70,10 @@ void range_testing::tell(observation const& seen, suggestions& inner) {
 
 void range_testing::start(observation const& seen, suggestions& inner) {
   bool const epochs = seen.covers == coverage::epoch;
-  if (sweep.steps() > 0 && seen.restorable && !epochs) {
+  bool const located = seen.relocated;  // by a stage outside, which has dropped the origin that was shared
+  if (sweep.steps() > 0 && seen.restorable && !epochs && !located) {
     now = phase::sweep;
-    spent = 1.0;
+    spent = std::max(seen.steps, 1.0);
     out.why = reason::range_test;
     out.events = event::range_test_began;
     out.state = training_state::return_to_origin;
@@ -80,9 +82,9 @@ void range_testing::start(observation const& seen, suggestions& inner) {
     return;
   }
   now = phase::through;
-  if (!epochs)
+  if (!epochs && !located)
     extra_events = event::not_located | (sweep.steps() > 0 ? event::not_restorable : event::run_too_short);
-  else if (sweep.steps() > 0)
+  else if (sweep.steps() > 0 && !located)
     extra_state = training_state::drop_origin;
   pass(seen, inner);
 }
