@@ -47,6 +47,15 @@ class archive {
   std::size_t position() const noexcept { return at_; }
   /// Whether everything was read.
   bool at_end() const noexcept { return at_ == from_.size(); }
+  /// Visits what lies inside a coroutine that goes on, and may refer to all of it.
+  template <class Visit>
+  void inside(Visit&& visit) {
+    bool const before = std::exchange(inside_, true);
+    visit();
+    inside_ = before;
+  }
+  /// Whether that is what is being visited.
+  bool is_inside() const noexcept { return inside_; }
 
   /// A name, which must be the same in what is read: tells one kind of object from another.
   void section(std::string_view name);
@@ -183,6 +192,7 @@ class archive {
   std::span<std::byte const> from_;
   std::size_t at_ = 0;
   bool reading_ = false;
+  bool inside_ = false;
 };
 
 }  // namespace autotunenet

@@ -110,13 +110,16 @@ class [[nodiscard]] generator {
   void stop_on(std::stop_token token) noexcept { stop_ = std::move(token); }
 
   /// Visits what this coroutine and those it wraps know. Asks first, so that a suggestion is pending both in what is
-  /// saved and where it is loaded. For `save` and `load`, which keep the state where loading fails. Throws
+  /// saved and where it is loaded. For `save` and `load`, which keep the state where loading fails. What lies inside a
+  /// coroutine that goes on is never ended here, neither by a stop request nor by what is read. Throws
   /// `checkpoint_error` for a coroutine without such an object.
   void fields(archive& a) {
-    bool over = poll() == nullptr;
+    bool const inside = a.is_inside();
+    bool over = inside ? !goes_on() : poll() == nullptr;
     bool const over_here = over;
     a(over);
     if (over && !over_here) {
+      if (inside) archive::refuse("is of a stage that goes on after the tuner inside it has ended; here that goes on");
       // Nothing can follow the end of a tuner; and what is closed could not come back if the rest were refused.
       if (!a.at_end()) archive::refuse("goes on after its end");
       close();
@@ -187,6 +190,13 @@ class [[nodiscard]] generator {
     resume();
     asked_ = alive();
     return asked_ ? frame_.promise().yielded_ : nullptr;
+  }
+  /// Whether a suggestion is pending; asks for the first one, as `poll`, but is blind to stop requests.
+  bool goes_on() {
+    if (!frame_ || frame_.done()) return false;
+    if (!frame_.promise().yielded_) resume();
+    asked_ = !frame_.done();
+    return asked_;
   }
   void close() noexcept {
     if (frame_) std::exchange(frame_, nullptr).destroy();
@@ -274,8 +284,10 @@ class generator<Yielded, Resumed>::promise_type {
           "an "
           "object that has `fields`, and `drive` that");
     }
-    fields_(state_, a);
-    if (inner_) inner_->fields(a);
+    a.inside([&] {
+      fields_(state_, a);
+      if (inner_) inner_->fields(a);
+    });
   }
 
   Yielded const* yielded_ = nullptr;

@@ -15,14 +15,15 @@ struct kind {
   tuner_kind tuner;
   hook objective;
   std::size_t horizon;
+  goal direction = goal::minimize;
 };
 /// Each of the tuners; metrics of steps, of epochs, and of what the first observation says; long runs, short ones, and
-/// those of unknown length.
+/// those of unknown length; a metric that should grow.
 inline constexpr std::array kinds{
     kind{tuner_kind::bayesian, hook::step, 3000}, kind{tuner_kind::tpe, hook::step, 3000},
     kind{tuner_kind::random, hook::step, 3000},   kind{tuner_kind::bayesian, hook::epoch, 20},
     kind{tuner_kind::tpe, hook::first, 200},      kind{tuner_kind::random, hook::validation, 0},
-    kind{tuner_kind::random, hook::step, 60},
+    kind{tuner_kind::random, hook::step, 60},     kind{tuner_kind::random, hook::step, 60, goal::maximize},
 };
 /// And a tuner of levels.
 inline constexpr std::uint8_t pipeline_kinds = kinds.size() + 1;
@@ -35,6 +36,7 @@ inline suggestions pipeline(std::uint8_t which) {
   if (which == kinds.size()) return bayesian(space, {.seed = 5, .from = learned::level}) | every(2) | guard();
   settings chosen{.parameters = space,
                   .tuning = {.tuner = kinds[which].tuner,
+                             .direction = kinds[which].direction,
                              .objective = kinds[which].objective,
                              .seed = 5,
                              .horizon = kinds[which].horizon}};
