@@ -50,7 +50,8 @@ export namespace autotunenet {
 /// Where both types have a member `number`, an answer that carries one must carry the pending one.
 ///
 /// An object with `fields` that the coroutine takes as its first parameter is what it knows, and what a checkpoint
-/// saves; a generator as its second is the one that it wraps. `drive` makes such coroutines.
+/// saves; a generator as its second is the one that it wraps. `drive` makes such coroutines. An object that says
+/// `static constexpr bool transparent = true` knows nothing: what is saved is the same without that coroutine.
 ///
 /// Move-only. Not thread-safe: one conversation, one thread at a time.
 template <class Yielded, class Resumed>
@@ -233,7 +234,9 @@ class generator<Yielded, Resumed>::promise_type {
   promise_type() = default;
   template <archivable State, class... Others>
   explicit promise_type(State& state, Others&... others)
-      : state_(&state), fields_([](void* object, archive& a) { static_cast<State*>(object)->fields(a); }) {
+      : state_(&state),
+        fields_([](void* object, archive& a) { static_cast<State*>(object)->fields(a); }),
+        transparent_(requires { requires State::transparent; }) {
     (find_inner(others), ...);
   }
 
@@ -284,6 +287,7 @@ class generator<Yielded, Resumed>::promise_type {
           "an "
           "object that has `fields`, and `drive` that");
     }
+    if (transparent_ && inner_ && inner_->goes_on()) return inner_->frame_.promise().visit(a);
     a.inside([&] {
       fields_(state_, a);
       if (inner_) inner_->fields(a);
@@ -297,6 +301,7 @@ class generator<Yielded, Resumed>::promise_type {
   void* state_ = nullptr;
   void (*fields_)(void*, archive&) = nullptr;
   generator* inner_ = nullptr;
+  bool transparent_ = false;
 };
 
 /// The type of every tuner and every stage.

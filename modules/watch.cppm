@@ -21,7 +21,7 @@ class observer {
 };
 
 /// A stage that shows everything that passes to an observer. Put it last to see what the trainer sees.
-/// The observer must outlive the tuner.
+/// The observer must outlive the tuner. What is saved of a pipeline is the same with it and without.
 class watch {
  public:
   explicit watch(observer& by, std::pmr::memory_resource* memory = nullptr) : by_(&by), memory_(memory) {}

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,11 @@ struct recorder : observer {
   }
 };
 
+struct indifferent : observer {
+  void suggested(suggestion const&) override {}
+  void observed(suggestion const&, observation const&) override {}
+};
+
 }  // namespace
 
 TEST_CASE("an observer sees every suggestion once, and each observation with the suggestion it answers") {
@@ -59,6 +65,43 @@ TEST_CASE("a watched tuner's suggestions are not copied") {
   tuner.tell(1.0);
   CHECK(&tuner.ask() == made);
   CHECK(seen.suggested_at.back() == made);
+}
+
+TEST_CASE("what was saved of a watched run goes on unwatched, and the other way round") {
+  indifferent seen, inside;
+  auto const watched = [&] {
+    return tpe(space(), {.seed = 1}) | watch(inside) | every(2) | smooth({.window = 3}) | watch(seen);
+  };
+  auto const unwatched = [] { return tpe(space(), {.seed = 1}) | every(2) | smooth({.window = 3}); };
+  auto const resumes = [](suggestions from, suggestions into) {
+    run(from, {3.0, 2.0, 1.0, 0.5, 4.0});
+    std::vector<std::byte> const bytes = save(from);
+    load(into, bytes);
+    CHECK(save(into) == bytes);
+    for (int i = 0; i < 20; ++i) {
+      CHECK(into.ask().values == from.ask().values);
+      from.tell(1.0 / (1.0 + i));
+      into.tell(1.0 / (1.0 + i));
+    }
+  };
+  resumes(watched(), unwatched());
+  resumes(unwatched(), watched());
+  resumes(watched() | watch(seen), watched());
+}
+
+TEST_CASE("a watched run that has finished resumes as finished unwatched, and the other way round") {
+  indifferent seen;
+  auto const resumes = [](suggestions from, suggestions into) {
+    std::stop_source stop;
+    from.stop_on(stop.get_token());
+    run(from, {1.0});
+    stop.request_stop();
+    into.ask();
+    load(into, save(from));
+    CHECK(into.finished());
+  };
+  resumes(tpe(space()) | watch(seen), tpe(space()));
+  resumes(tpe(space()), tpe(space()) | watch(seen));
 }
 
 TEST_CASE("an observer's exception passes out and ends the tuner") {
