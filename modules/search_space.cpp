@@ -108,8 +108,15 @@ struct search_space::description {
   // Whole values own equal intervals: half a step is added at either end (on the log scale too).
   static axis finish(axis a) noexcept {
     double const margin = a.whole() ? 0.5 : 0.0;
-    a.low = a.forward(a.min - margin);
-    a.high = a.forward(a.max + margin);
+    auto const place = [&] {
+      a.low = a.forward(a.min - margin);
+      a.high = a.forward(a.max + margin);
+    };
+    place();
+    if (!(a.low < a.high)) {  // of bounds so close, logarithms may be equal
+      a.logarithmic = false;
+      place();
+    }
     return a;
   }
 };

@@ -5,6 +5,7 @@
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
+#include <coroutine>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -151,6 +152,51 @@ TEST_CASE("a configuration is read and set by name") {
   CHECK_THROWS_AS(c.set("activation", 3.0), invalid_option);
   CHECK_THROWS_AS(configuration{}["lr"], invalid_option);
   CHECK(c["lr"] == 1e-3);
+}
+
+TEST_CASE("bounds whose logarithms are equal are spaced by difference") {
+  double const low = 1e-3;
+  double high = low;
+  for (int ulps = 1; ulps <= 3; ++ulps) {
+    high = std::nextafter(high, 1.0);
+    search_space const space{real{"lr", low, high, scale::log}};
+    double before = -1.0;
+    for (double native = low; native <= high; native = std::nextafter(native, 1.0)) {
+      double const unit = space.to_unit(0, native);
+      CHECK((unit >= before && unit <= 1.0));
+      CHECK(space.contains(0, space.from_unit(0, unit)));
+      before = unit;
+    }
+    CHECK(space.to_unit(0, low) == 0.0);
+    CHECK(space.to_unit(0, high) == 1.0);
+    CHECK(space.contains(0, space.center()[0]));
+  }
+  constexpr std::int64_t largest = std::int64_t{1} << 53;
+  search_space const whole{integer{"count", largest - 2, largest, scale::log}};
+  CHECK(std::isfinite(whole.to_unit(0, static_cast<double>(largest - 1))));
+}
+
+TEST_CASE("every tuner takes bounds that are hardly apart") {
+  double high = 1.0;
+  for (int ulps = 1; ulps <= 3; ++ulps) {
+    high = std::nextafter(high, 2.0);
+    INFO(ulps << " ulps apart");
+    search_space const space{real{"lr", 1.0, high, scale::log}, real{"momentum", 0.0, 0.9}};
+    settings const chosen{.parameters = space, .tuning = {.seed = 1, .horizon = 300}};
+    std::vector<suggestions> tuners;
+    tuners.push_back(bayesian(space, {.seed = 1}));
+    tuners.push_back(bayesian(space, {.seed = 1, .from = learned::level}));
+    tuners.push_back(tpe(space, {.seed = 1}));
+    tuners.push_back(quasi_random(space, {.seed = 1}));
+    tuners.push_back(make_pipeline(chosen));
+    for (suggestions& tuner : tuners) {
+      for (int i = 0; i < 60; ++i) {
+        suggestion const& next = tuner.ask();
+        REQUIRE((space.contains(0, next.values[0]) && space.contains(1, next.values[1])));
+        tuner.tell({.metric = 1.0 + std::cos(i), .restorable = true});
+      }
+    }
+  }
 }
 
 TEST_CASE("assigning clamps, and never leaves the space") {
