@@ -143,7 +143,7 @@ class configuration {
 
   /// Throws `invalid_option` where there is none: an empty configuration belongs to no space.
   inline search_space const& space() const {
-    if (!space_) refuse_empty();
+    if (empty()) refuse_empty();  // what was moved from keeps a space without a description
     return *space_;
   }
   /// The same values of the same space; all empty ones are equal.

@@ -199,6 +199,16 @@ TEST_CASE("every tuner takes bounds that are hardly apart") {
   }
 }
 
+TEST_CASE("a configuration that was moved from is empty, and belongs to no space") {
+  configuration from = mixed().center();
+  configuration const to = std::move(from);
+  CHECK(from.empty());
+  CHECK_THROWS_MATCHES(from.space().size(), invalid_option, MessageMatches(ContainsSubstring("no search space")));
+  CHECK(to.space() == mixed());
+  from = to;
+  CHECK(from.space() == mixed());
+}
+
 TEST_CASE("assigning clamps, and never leaves the space") {
   configuration c = mixed().center();
   c.assign(0, 1e9);
