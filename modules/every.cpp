@@ -94,6 +94,9 @@ struct stretching {
     told.relocated = std::exchange(relocated, false);
     if (!trial && !seen.bad()) summarise(told);
     due = true;
+    // Empty means what was suggested: here that may be what was held, of which the inner tuner knows nothing.
+    if (told.applied.empty() && !std::ranges::equal(out.values.values(), inner.ask().values.values()))
+      told.applied = out.values.values();
     inner.tell(told);
   }
 

@@ -168,6 +168,21 @@ TEST_CASE("what is held is what was applied, so that a value that was set outsid
   }
 }
 
+TEST_CASE("where what is held ran as suggested, the tuner hears that it ran") {
+  support::log told;
+  search_space const space{real{"lr", 1e-4, 1.0, scale::log}};
+  auto tuner = steady(space.at({{"lr", 0.5}}), &told) | every(4);
+  std::vector<double> const set_outside{0.9};
+  tuner.ask();
+  tuner.tell({.metric = 1.0, .applied = set_outside});
+  run(tuner, {1.0, 1.0, 1.0});
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].applied == set_outside);
+  run(tuner, {1.0, 1.0, 1.0, 1.0});
+  REQUIRE(told.size() == 2);
+  CHECK(told[1].applied.empty());  // what the tuner itself suggested
+}
+
 TEST_CASE("reversible trials and wishes for the training state pass at once, and once") {
   support::log told;
   int step = 0;
