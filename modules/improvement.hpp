@@ -28,7 +28,7 @@ class improvement {
   void forget_baseline() noexcept { known_ = false; }
   void baseline(double metric, double noise) noexcept {
     metric_ = metric;
-    noise_ = noise;
+    noise_ = noise > 0.0 && noise <= largest ? noise : 0.0;
     known_ = true;
   }
 
@@ -36,8 +36,8 @@ class improvement {
   /// not above 0, or too large to reckon with, is not known. @pre has_baseline(), steps above 0
   reward of(double metric, double noise, double steps) noexcept {
     using limits = std::numeric_limits<double>;
-    steps = std::min(steps, limits::max());
-    double const rate = std::clamp((metric_ - metric) / steps, -huge, huge);
+    steps = std::min(steps, largest);
+    double const rate = std::clamp(fall_to(metric) / steps, -huge, huge);
     double const error_if_told = std::hypot(noise, noise_) / steps;
     bool const told = noise > 0.0 && noise_ > 0.0 && std::isfinite(error_if_told);
     double const error = told ? error_if_told : 0.0;
@@ -49,7 +49,7 @@ class improvement {
     if (!(usual > 0.0)) return keep({.value = rate == 0.0 ? 0.0 : std::copysign(most, rate)});
     double const unit = std::max(usual, limits::min());
     double const scale = error / unit > most ? most / error : 1.0 / unit;
-    if (told) counted_ = noise / steps * scale;
+    if (told) counted_ = std::min(noise / steps * scale, most);
     return keep({std::clamp(rate / unit, -most, most), error * scale, std::min(shared * scale, counted)});
   }
 
@@ -65,11 +65,21 @@ class improvement {
   void fields(Archive& a) {
     for (double& rate : rates_) a.between(rate, 0.0, huge);  // NaN has no place in an order
     for (double& reward : rewards_) a.between(reward, -most, most);
-    a(seen_)(given_)(metric_)(noise_)(counted_)(known_);
+    a(seen_)(given_).between(metric_, -largest, largest).between(noise_, 0.0, largest);
+    a.between(counted_, 0.0, most)(known_);
   }
 
  private:
   static constexpr double huge = 1e150;  // keeps the arithmetic of absurd metrics finite
+  static constexpr double largest = std::numeric_limits<double>::max();
+  // Of a metric: how far the mean of equal values may miss them, of as many as an average holds.
+  static constexpr double rounding = 1e-12;
+
+  // Where nothing improves, the unit would be rounding, and rounding an improvement.
+  double fall_to(double metric) const noexcept {
+    double const fall = metric_ - metric;
+    return std::abs(fall) <= rounding * std::max(std::abs(metric), std::abs(metric_)) ? 0.0 : fall;
+  }
 
   reward keep(reward given) noexcept {
     rewards_[given_++ % recall] = given.value;
