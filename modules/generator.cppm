@@ -9,8 +9,8 @@ namespace autotunenet {
 
 [[noreturn]] void refuse_answer(std::uint64_t answered, std::uint64_t pending);
 [[noreturn]] void refuse_unasked();
-[[noreturn]] void refuse_ask_after_end();
-[[noreturn]] void refuse_tell_after_end();
+[[noreturn]] void refuse_ask_after_end(bool moved_from);
+[[noreturn]] void refuse_tell_after_end(bool moved_from);
 
 // The frame remembers its memory resource behind its last byte, as std::generator does (P2502R2, "allocator support").
 struct frame_memory {
@@ -60,12 +60,16 @@ class [[nodiscard]] generator {
   class promise_type;
 
   generator(generator&& other) noexcept
-      : frame_(std::exchange(other.frame_, nullptr)), asked_(other.asked_), stop_(std::move(other.stop_)) {}
+      : frame_(std::exchange(other.frame_, nullptr)),
+        asked_(other.asked_),
+        moved_from_(std::exchange(other.moved_from_, true)),
+        stop_(std::move(other.stop_)) {}
   generator& operator=(generator&& other) noexcept {
     if (this != &other) {
       close();
       frame_ = std::exchange(other.frame_, nullptr);
       asked_ = other.asked_;
+      moved_from_ = std::exchange(other.moved_from_, true);
       stop_ = std::move(other.stop_);
     }
     return *this;
@@ -73,10 +77,11 @@ class [[nodiscard]] generator {
   ~generator() { close(); }
 
   /// The pending suggestion: asking again gives the same one. The reference holds until the next `tell`.
-  /// Throws `tuning_finished` after the end, and whatever the coroutine throws before its first yield.
+  /// Throws `tuning_finished` after the end (as of one that was moved from), and whatever the coroutine throws before
+  /// its first yield.
   Yielded const& ask() {
     if (Yielded const* yielded = poll()) return *yielded;
-    refuse_ask_after_end();
+    refuse_ask_after_end(moved_from_);
   }
 
   /// As `ask`, but null after the end.
@@ -93,7 +98,7 @@ class [[nodiscard]] generator {
   /// Throws `protocol_error` without an ask, a second time, or for another suggestion; `tuning_finished` after the end;
   /// and whatever the coroutine throws, after which it has finished.
   void tell(Resumed const& answer) {
-    if (!alive()) refuse_tell_after_end();
+    if (!alive()) refuse_tell_after_end(moved_from_);
     accept(answer);
     resume();
   }
@@ -225,6 +230,7 @@ class [[nodiscard]] generator {
 
   handle frame_;
   bool asked_ = false;
+  bool moved_from_ = false;
   std::stop_token stop_;
 };
 

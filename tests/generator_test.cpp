@@ -1,6 +1,7 @@
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -19,6 +20,8 @@
 import autotunenet;
 
 using namespace autotunenet;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
 
 namespace {
 
@@ -210,6 +213,19 @@ TEST_CASE("a moved tuner goes on where it was") {
   CHECK(second.ask().number == 2);
   first = std::move(second);
   CHECK(first.ask().number == 2);
+}
+
+TEST_CASE("a tuner that was moved from says so, until another is moved there") {
+  auto const says = [](char const* why) { return MessageMatches(ContainsSubstring(why)); };
+  suggestions first = counting(1);
+  suggestions second = std::move(first);
+  CHECK_THROWS_MATCHES(first.ask(), tuning_finished, says("asked for a suggestion, but the tuner was moved from"));
+  CHECK_THROWS_MATCHES(first.tell(1.0), tuning_finished, says("told an observation, but the tuner was moved from"));
+  first = std::move(second);
+  CHECK_THROWS_MATCHES(second.ask(), tuning_finished, says("was moved from"));
+  first.ask();
+  first.tell(1.0);
+  CHECK_THROWS_MATCHES(first.ask(), tuning_finished, says("has finished"));
 }
 
 TEST_CASE("range-for walks the suggestions until the tuner ends") {
