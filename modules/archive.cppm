@@ -110,7 +110,7 @@ class archive {
   }
   template <class T>
   archive& operator()(std::vector<T>& values) {
-    std::size_t const size = length(values.size(), 1);
+    std::size_t const size = length(values.size(), std::is_arithmetic_v<T> || std::is_enum_v<T> ? sizeof(T) : 1);
     if (reading_) values.resize(size);
     each(values);
     return *this;

@@ -135,6 +135,18 @@ TEST_CASE("a sweep goes on for no longer than its steps, whatever was loaded") {
   CHECK(loaded > 0);
 }
 
+TEST_CASE("numbers are made room for only where the bytes that are left can hold them") {
+  std::vector<double> numbers(3, 1.0);
+  archive out;
+  out(numbers);
+  std::vector<std::byte> bytes = out.release();
+  put(bytes, 0, std::uint64_t{bytes.size() - sizeof(std::uint64_t)});  // as many as there are bytes
+  archive in(bytes);
+  std::vector<double> read;
+  CHECK_THROWS_MATCHES(in(read), checkpoint_error, MessageMatches(ContainsSubstring("holds less than it says")));
+  CHECK(read.empty());
+}
+
 TEST_CASE("what was saved of another pipeline is refused, and says what differs") {
   auto const differs = [](suggestions from, suggestions into, std::string const& why) {
     std::vector<std::byte> const unchanged = save(into);
