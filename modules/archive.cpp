@@ -32,6 +32,10 @@ std::string description(categorical const& p) {
   return text;
 }
 
+constexpr std::string_view other_stages =
+    ": it was made with another tuner or other stages; what chooses them, such as [tuning] objective, range_test and "
+    "anneal, must be as it was";
+
 }  // namespace
 
 void archive::section(std::string_view name) {
@@ -43,7 +47,7 @@ void archive::section(std::string_view name) {
   auto const* const found = reinterpret_cast<char const*>(from_.data() + at_);
   at_ += size;
   if (std::string_view(found, size) != name)
-    refuse(std::format("holds \"{}\" where \"{}\" belongs", shown({found, size}), name));
+    refuse(std::format("holds \"{}\" where \"{}\" belongs{}", shown({found, size}), name, inside_ ? other_stages : ""));
 }
 
 archive& archive::at_most(std::size_t& value, std::size_t limit, std::string_view option) {

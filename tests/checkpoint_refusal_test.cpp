@@ -147,6 +147,15 @@ TEST_CASE("numbers are made room for only where the bytes that are left can hold
   CHECK(read.empty());
 }
 
+TEST_CASE("a resume without a stage that was there says what chooses the stages") {
+  auto const made = [](bool range_test) {
+    return make_pipeline({.parameters = mixed_space(), .tuning = {.horizon = 300, .range_test = range_test}});
+  };
+  suggestions with = made(true), without = made(false);
+  refused(without, save(with), "such as [tuning] objective, range_test and anneal, must be as it was");
+  refused(with, save(without), "such as [tuning] objective, range_test and anneal, must be as it was");
+}
+
 TEST_CASE("what was saved of another pipeline is refused, and says what differs") {
   auto const differs = [](suggestions from, suggestions into, std::string const& why) {
     std::vector<std::byte> const unchanged = save(into);
@@ -154,7 +163,8 @@ TEST_CASE("what was saved of another pipeline is refused, and says what differs"
     CHECK(save(into) == unchanged);
   };
   search_space const rate{real{"lr", 1e-6, 1.0, scale::log}};
-  differs(tpe(rate), bayesian(rate), "\"tpe\" where \"bayesian\" belongs");
+  differs(tpe(rate), bayesian(rate),
+          "\"tpe\" where \"bayesian\" belongs: it was made with another tuner or other stages");
   differs(tpe(rate), tpe(rate) | guard(), "where \"guard\" belongs");
   differs(tpe(rate), tpe({real{"lr", 1e-5, 1.0, scale::log}}),
           "\"lr\" as real from 1e-06 to 1, log, here it is real from 1e-05 to 1, log");
