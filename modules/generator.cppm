@@ -117,8 +117,9 @@ class [[nodiscard]] generator {
 
   /// Visits what this coroutine and those it wraps know. Asks first, so that a suggestion is pending both in what is
   /// saved and where it is loaded. For `save` and `load`, which keep the state where loading fails. What lies inside a
-  /// coroutine that goes on is never ended here, neither by a stop request nor by what is read. Throws
-  /// `checkpoint_error` for a coroutine without such an object.
+  /// coroutine that goes on is never ended here, neither by a stop request nor by what is read: a stage that goes on
+  /// after the tuner inside it has ended is loaded where that has ended too. Throws `checkpoint_error` for a coroutine
+  /// without such an object.
   void fields(archive& a) {
     bool const inside = a.is_inside();
     bool over = inside ? !goes_on() : poll() == nullptr;
