@@ -97,6 +97,7 @@ struct stretching {
     // Empty means what was suggested: here that may be what was held, of which the inner tuner knows nothing.
     if (told.applied.empty() && !std::ranges::equal(out.values.values(), inner.ask().values.values()))
       told.applied = out.values.values();
+    if (std::ranges::any_of(told.applied, [](double value) { return std::isnan(value); })) told.applied = ran;
     inner.tell(told);
   }
 
@@ -119,9 +120,14 @@ struct stretching {
   // A schedule around this stage divides what ran by its shape: rounding is no change.
   static bool alike(double a, double b) noexcept { return std::abs(a - b) <= 1e-12 * std::abs(b) || a == b; }
 
+  // What is not known ran as suggested.
   void notice_what_ran(std::span<double const> applied) {
-    if (now.observations > 0 && std::ranges::equal(applied, ran, alike)) return;
-    ran.assign(applied.begin(), applied.end());
+    auto const value = [&](std::size_t i) { return std::isnan(applied[i]) ? out.values[i] : applied[i]; };
+    bool changed = now.observations == 0 || ran.size() != applied.size();
+    for (std::size_t i = 0; i < applied.size() && !changed; ++i) changed = !alike(value(i), ran[i]);
+    if (!changed) return;
+    ran.resize(applied.size());
+    for (std::size_t i = 0; i < applied.size(); ++i) ran[i] = value(i);
     settled = false;
     now = {};
   }

@@ -183,6 +183,19 @@ TEST_CASE("where what is held ran as suggested, the tuner hears that it ran") {
   CHECK(told[1].applied.empty());  // what the tuner itself suggested
 }
 
+TEST_CASE("a value that is not known to have run is taken as suggested") {
+  support::log told;
+  configuration const center = space().center();
+  auto tuner = scripted(center, step_kind, &told) | every(3);
+  std::vector<double> const unknown{quiet_nan, 0.0};
+  for (int i = 0; i < 3; ++i) {
+    CHECK(tuner.ask().values[0] == center[0]);
+    tuner.tell({.metric = 1.0, .applied = unknown});
+  }
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].applied == std::vector<double>{center[0], 0.0});
+}
+
 TEST_CASE("reversible trials and wishes for the training state pass at once, and once") {
   support::log told;
   int step = 0;
