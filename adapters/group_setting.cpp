@@ -22,6 +22,7 @@ import autotunenet;
 namespace autotunenet {
 
 using torch::optim::Optimizer;
+using torch::optim::OptimizerOptions;
 
 namespace {
 
@@ -125,7 +126,8 @@ void group_setting::join(Optimizer const& optimizer, double value) {
   }
   bool const with_ratio = keeps_ratios() && value != 0.0;
   auto const met = [&](double own) {
-    return with_ratio ? member{.own = own, .beside = value, .written = own} : member{.written = own};
+    return with_ratio ? member{.own = own, .beside = value, .written = own, .present = own}
+                      : member{.written = own, .present = own};
   };
   for (std::size_t g = 0; with_ratio && g < members_.size(); ++g) {
     double const present = what_->get(groups[g].options());
@@ -168,7 +170,7 @@ double group_setting::in_force(Optimizer const& optimizer) const {
 
 // A group's own value comes back to the bit where the name has the value that it was beside.
 double group_setting::target(std::size_t group, double value) const noexcept {
-  auto const& [own, beside, written, out] = members_[group];
+  auto const& [own, beside, written, present, out] = members_[group];
   if (out || own == 0.0) return 0.0;
   if (own == beside) return value;
   if (value == beside) return own;
@@ -178,13 +180,14 @@ double group_setting::target(std::size_t group, double value) const noexcept {
 void group_setting::check(Optimizer const& optimizer, double value) {
   auto const& groups = optimizer.param_groups();
   if (members_.size() != groups.size()) join(optimizer, in_force(optimizer));
-  for (std::size_t g = first(); g < last(); ++g) {
-    allowed_range const allowed = what_->allowed(groups[g].options());
-    double const meant = target(g, value);
-    if (allowed.contains(meant)) continue;
-    throw invalid_option(std::format("parameter \"{}\": {} is not allowed for group {} of {}; {} must be {}", name_,
-                                     meant, g, kind_in(optimizer, g).name, what_->name, allowed.text));
-  }
+  for (std::size_t g = first(); g < last(); ++g) check_one(optimizer, g, target(g, value));
+}
+
+void group_setting::check_one(Optimizer const& optimizer, std::size_t group, double meant) const {
+  allowed_range const allowed = what_->allowed(optimizer.param_groups()[group].options());
+  if (allowed.contains(meant)) return;
+  throw invalid_option(std::format("parameter \"{}\": {} is not allowed for group {} of {}; {} must be {}", name_,
+                                   meant, group, kind_in(optimizer, group).name, what_->name, allowed.text));
 }
 
 void group_setting::prepare(Optimizer& optimizer, double value) const {
@@ -201,7 +204,7 @@ bool group_setting::write(Optimizer& optimizer, double value) {
   for (std::size_t g = first(); g < last(); ++g) {
     auto& group = optimizer.param_groups()[g];
     double const meant = target(g, value);
-    members_[g].written = meant;
+    members_[g].written = members_[g].present = meant;
     if (what_->get(group.options()) == meant) continue;
     what_->set(group.options(), meant);
     changed = true;
@@ -220,11 +223,28 @@ double group_setting::read(Optimizer const& optimizer) {
   double const now = in_force(optimizer);
   overridden_ = false;
   for (std::size_t g = first(); g < last(); ++g) {
-    double const present = what_->get(groups[g].options());
+    double const present = members_[g].present = what_->get(groups[g].options());
     if (members_[g].follows() && std::abs(present - target(g, now)) > apart * std::abs(present)) overridden_ = true;
   }
   join(optimizer, now);
   return now;
+}
+
+void group_setting::prepare_to_put_back(Optimizer& optimizer) const {
+  for (std::size_t g = first(); g < last(); ++g) {
+    auto const& group = optimizer.param_groups()[g];
+    double const held = members_[g].present;
+    if (what_->get(group.options()) == held) continue;
+    check_one(optimizer, g, held);
+    if (what_->has_velocity && what_->get(group.options()) == 0.0) begin_velocity(optimizer, group);
+  }
+}
+
+void group_setting::put_back(Optimizer& optimizer) const {
+  for (std::size_t g = first(); g < last(); ++g) {
+    OptimizerOptions& options = optimizer.param_groups()[g].options();
+    if (what_->get(options) != members_[g].present) what_->set(options, members_[g].present);
+  }
 }
 
 template <class Archive>
@@ -237,7 +257,8 @@ void group_setting::fields(Archive& a) {
     archive::refuse(std::format("has ratios of \"{}\" for {} parameter groups; here the optimizer has {}", name_, count,
                                 members_.size()));
   }
-  for (member& one : members_) a.between(one.own, 0.0, most).between(one.beside, least, most)(one.out);
+  for (member& one : members_)
+    a.between(one.own, 0.0, most).between(one.beside, least, most)(one.out)(one.written)(one.present);
   a(value_);
 }
 template void group_setting::fields<archive>(archive&);

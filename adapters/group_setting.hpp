@@ -47,21 +47,28 @@ class group_setting {
   /// Whether a group ran at another value, by more than 1 %, than the one that was read last means for it.
   bool overridden() const noexcept { return overridden_; }
 
-  /// For checkpoints: the ratios, and which groups were taken out. `write` must follow a reading.
+  /// For checkpoints: the ratios, which groups were taken out, and what each held at the last `read` or `write`, which
+  /// `put_back` must bring back after a reading.
   template <class Archive>
   void fields(Archive& a);
+  /// Throws `invalid_option` where a group cannot take back what it held; else gets what `put_back` will need.
+  void prepare_to_put_back(torch::optim::Optimizer& optimizer) const;
+  /// Gives each group what it held, whatever its ratio says. Cannot fail after `prepare_to_put_back`.
+  void put_back(torch::optim::Optimizer& optimizer) const;
 
  private:
   struct member {
     double own = 1.0;      // what the group has ...
     double beside = 1.0;   // ... where the name's value is this
     double written = 0.0;  // what it was given last
+    double present = 0.0;  // what it was seen to hold last
     bool out = false;
 
     bool follows() const noexcept { return !out && own != 0.0; }
   };
 
   bool keeps_ratios() const noexcept { return !only_ && what_->proportional; }
+  void check_one(torch::optim::Optimizer const& optimizer, std::size_t group, double meant) const;
   void join(torch::optim::Optimizer const& optimizer, double value);
   void notice_zeros(torch::optim::Optimizer const& optimizer);
   double in_force(torch::optim::Optimizer const& optimizer) const;

@@ -70,7 +70,7 @@ struct optimizer_values::state {
 
   void bind(std::size_t i, std::span<setter const> setters, std::span<std::string_view const> setter_names);
   void refuse_overlap() const;
-  void check_and_prepare(std::span<double const> values);
+  void check(std::span<double const> values) const;
   bool call_setters(std::span<double const> values);
   bool write_groups(std::span<double const> values);
 };
@@ -134,7 +134,7 @@ void optimizer_values::state::refuse_overlap() const {
   }
 }
 
-void optimizer_values::state::check_and_prepare(std::span<double const> values) {
+void optimizer_values::state::check(std::span<double const> values) const {
   if (values.size() != space.size()) {
     throw invalid_option(
         std::format("{} values given for a search space of {} parameters", values.size(), space.size()));
@@ -144,8 +144,6 @@ void optimizer_values::state::check_and_prepare(std::span<double const> values) 
     throw invalid_option(std::format("parameter \"{}\": {} is not allowed; it must be {}", name_of(space[i]), values[i],
                                      space.is_categorical(i) ? "the index of a choice" : "finite"));
   }
-  for (group_binding& b : of_groups) b.how.check(*optimizer, b.meant(values[b.parameter]));
-  for (group_binding const& b : of_groups) b.how.prepare(*optimizer, b.meant(values[b.parameter]));
 }
 
 bool optimizer_values::state::call_setters(std::span<double const> values) {
@@ -203,7 +201,9 @@ bool optimizer_values::apply(configuration const& values) {
 }
 
 bool optimizer_values::apply(std::span<double const> values) {
-  state_->check_and_prepare(values);
+  state_->check(values);
+  for (group_binding& b : state_->of_groups) b.how.check(*state_->optimizer, b.meant(values[b.parameter]));
+  for (group_binding const& b : state_->of_groups) b.how.prepare(*state_->optimizer, b.meant(values[b.parameter]));
   bool const called = state_->call_setters(values);
   return state_->write_groups(values) || called;
 }
@@ -224,6 +224,13 @@ bool optimizer_values::overridden() const noexcept {
 void optimizer_values::fields(archive& a) {
   a.section("parameter groups");
   for (group_binding& b : state_->of_groups) b.how.fields(a);
+}
+
+void optimizer_values::put_back(std::span<double const> values) {
+  state_->check(values);
+  for (group_binding const& b : state_->of_groups) b.how.prepare_to_put_back(*state_->optimizer);
+  state_->call_setters(values);
+  for (group_binding const& b : state_->of_groups) b.how.put_back(*state_->optimizer);
 }
 
 search_space const& optimizer_values::space() const noexcept { return state_->space; }

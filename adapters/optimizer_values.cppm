@@ -71,9 +71,13 @@ class optimizer_values {
   /// Whether, at the last `read`, another group ran at something else than its ratio to that value, by more than 1 %.
   bool overridden() const noexcept;
 
-  /// For checkpoints: the ratios of groups, and which were set to 0 by hand. What is in effect is not part of it: apply
-  /// values after a reading. That throws `checkpoint_error` for an optimizer with another number of groups.
+  /// For checkpoints: the ratios of groups, which were set to 0 by hand, and what each group held at the last `read`.
+  /// After a reading `put_back` must follow. A reading throws `checkpoint_error` for an optimizer with another number
+  /// of groups.
   void fields(archive& a);
+  /// Brings back what `fields` has read, each group's own value whoever had set it, and gives the setters theirs of
+  /// `values`, which are native and in the space's order. Checks, calls and throws as `apply` does.
+  void put_back(std::span<double const> values);
 
   search_space const& space() const noexcept;
 

@@ -20,6 +20,7 @@ module;
 #include <utility>
 #include <vector>
 
+#include "kept_gradients.hpp"
 #include "torch_fwd.hpp"
 
 module autotunenet.torch;
@@ -67,13 +68,14 @@ struct progress {
   std::size_t others = 0;          // metrics of other hooks since the objective's last one
   event warned = event::none;      // of what people were told once, or will be
   event noticed = event::none;     // yet to be told
+  double mark = none;              // of the parameters when validation was heard last
   std::vector<double> in_force{};  // in a checkpoint
 
   void fields(archive& a) {
     a.section("torch tuner");
     a(steps)(lasting_steps)(state_was_missing)(validation);
     a.between(objective, hook::first, hook::validation);
-    a(failed_early)(checks)(unmeasured)(others)(warned)(noticed)(in_force);
+    a(failed_early)(checks)(unmeasured)(others)(warned)(noticed)(mark)(in_force);
   }
 };
 
@@ -129,7 +131,6 @@ struct torch_tuner::state {
   slot_options how;
   std::optional<training_slots> slots;
   progress now{.objective = named_objective};
-  double mark = none;          // of the parameters when validation was heard last
   bool trial_is_over = false;  // the one that the last suggestion is of
 
   state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
@@ -145,7 +146,7 @@ struct torch_tuner::state {
             .folder = std::move(options.snapshot_folder),
             .snapshots = options.snapshots} {
     if (model) slots.emplace(*model, tuned, how);
-    if (named_objective == hook::first) mark = mark_of(tuned);
+    if (named_objective == hook::first) now.mark = mark_of(tuned);
   }
 
   // Weights may be looked at where training failed, for that costs.
@@ -239,26 +240,27 @@ struct torch_tuner::state {
     }
     std::span<double const> const in_force = values.read();
     std::vector<double> const values_before(in_force.begin(), in_force.end());
+    kept_gradients const gradients(*optimizer, model);
     std::vector<std::byte> const groups_before = autotunenet::save(values);
     try {
       if (trained) trained->restore(*optimizer);
       load(values, from.groups);
-      values.apply(then.in_force);
+      values.put_back(then.in_force);
       load(pipeline, from.pipeline);
     } catch (...) {
       // The way back may need memory, of which there is more without these.
       trained.reset();
       slots_then.reset();
       if (before) attempt([&] { before->restore(*optimizer); });
+      gradients.put_back();
       attempt([&] {
         load(values, groups_before);
-        values.apply(values_before);
+        values.put_back(values_before);
       });
       throw;
     }
     slots = std::move(slots_then);
     now = std::move(then);
-    if (now.objective == hook::first) mark = mark_of(*optimizer);
     if (suggestion const* const pending = pipeline.poll()) current = *pending;
   }
 
@@ -289,9 +291,9 @@ struct torch_tuner::state {
   // Loops validate before they train, to see that all works; the first one after that may be of the first epoch, whose
   // own hook is yet to come.
   bool speaks_of_training() {
-    double const before = std::exchange(mark, mark_of(*optimizer));
+    double const before = std::exchange(now.mark, mark_of(*optimizer));
     bool const first = now.checks++ == 0;
-    return !first && (mark != before || now.checks > most_checks);
+    return !first && (now.mark != before || now.checks > most_checks);
   }
 
   void compare_pace(bool own) noexcept {

@@ -125,11 +125,12 @@ class [[nodiscard]] torch_tuner {
   /// Goes on from what `save` kept, in a process that made the tuner from the same settings, model and optimizer, and
   /// added the parameter groups that had been added, with any rates: what follows is, bit for bit, what would have
   /// followed, where LibTorch is deterministic and `snapshot_budget` is not in the way (it is measured in time;
-  /// infinity or 0 take it out). Applies the values that were in force. Throws `checkpoint_error` where the checkpoint
-  /// is damaged or of another search space, pipeline (as `load` compares them), model, optimizer or named objective, or
-  /// of a tuner with a model where this one has none, or the other way round. Other options are not compared: the run
-  /// goes on under those given here. What a setter throws passes out, and `c10::Error` or `std::bad_alloc` where memory
-  /// ends. The run is as it was then, but for a setter that throws again when it is given its former value.
+  /// infinity or 0 take it out). Brings back the values that were in force, those set by hand included. Throws
+  /// `checkpoint_error` where the checkpoint is damaged or of another search space, pipeline (as `load` compares them),
+  /// model, optimizer or named objective, or of a tuner with a model where this one has none, or the other way round.
+  /// Other options are not compared: the run goes on under those given here. What a setter throws passes out, and
+  /// `c10::Error` or `std::bad_alloc` where memory ends. The run is as it was then, but for a setter that throws again
+  /// when it is given its former value.
   void resume(checkpoint const& from);
 
   /// The suggestion in force, after the end the last one. Holds until the next call of a hook.
