@@ -111,6 +111,10 @@ std::vector<std::byte> header_of(std::span<checkpoint_part const> parts) {
   }
   std::uint64_t sum = checksum(header.bytes());
   header(sum);
+  if (header.bytes().size() > largest_header) {
+    throw invalid_option(std::format("a checkpoint whose names of parts take {} bytes; allowed: about {} in all",
+                                     header.bytes().size(), largest_header));
+  }
   return header.release();
 }
 
@@ -120,7 +124,18 @@ std::vector<std::byte> encode(std::span<checkpoint_part const> parts) {
   return all;
 }
 
-checkpoint decode(std::string name, std::span<std::byte const> bytes) {
+void checkpoint_header::part::check(std::string_view from, std::span<std::byte const> bytes) const {
+  if (bytes.size() < size) {
+    throw checkpoint_error(std::format("checkpoint {}: ends in the middle of its part \"{}\": it was cut off", from,
+                                       printable(name, 100)));
+  }
+  if (checksum(bytes) != sum) {
+    throw checkpoint_error(std::format("checkpoint {}: its part \"{}\" does not match its checksum: it is damaged",
+                                       from, printable(name, 100)));
+  }
+}
+
+checkpoint_header read_header(std::string_view name, std::span<std::byte const> first, std::uint64_t total) {
   auto const refuse = [&](std::string_view why) {
     throw checkpoint_error(std::format("checkpoint {}: {}", name, why));
   };
@@ -131,47 +146,51 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes) {
       refuse(std::format("is no checkpoint, or damaged at its beginning ({})", why.what()));
     }
   };
-  archive in(bytes);
+  archive in(first);
   std::uint32_t v = 0;
   read([&] {
     in.section(magic);
     in(v);
   });
   if (v != version) refuse(std::format("is of version {}; this library reads version {}", v, version));
-  struct entry {
-    std::string name;
-    std::uint64_t size = 0;
-    std::uint64_t sum = 0;
-  };
-  std::vector<entry> entries;
+  checkpoint_header found;
   std::size_t header = 0;
   std::uint64_t sum = 0;
   read([&] {
     std::size_t count = 0;
     in.below(count, most_parts + 1);
     for (std::size_t i = 0; i < count; ++i) {
-      entry& one = entries.emplace_back();
+      checkpoint_header::part& one = found.parts.emplace_back();
       in(one.name)(one.size)(one.sum);
     }
     header = in.position();
     in(sum);
   });
-  if (sum != checksum(bytes.first(header))) refuse("its header does not match its checksum: it is damaged");
-  if (std::string const* const twice = duplicate_of(entries))
+  if (sum != checksum(first.first(header))) refuse("its header does not match its checksum: it is damaged");
+  if (std::string const* const twice = duplicate_of(found.parts))
     refuse(std::format("has two parts \"{}\"", printable(*twice, 100)));
-  std::size_t at = in.position();
-  std::vector<checkpoint_part> parts;
-  for (entry& one : entries) {
-    if (one.size > bytes.size() - at) {
-      refuse(std::format("ends in the middle of its part \"{}\": it was cut off", one.name));
+  found.size = in.position();
+  std::uint64_t left = total - found.size;
+  for (checkpoint_header::part const& one : found.parts) {
+    if (one.size > left) {
+      refuse(std::format("ends in the middle of its part \"{}\": it was cut off", printable(one.name, 100)));
     }
+    left -= one.size;
+  }
+  if (left != 0) refuse("goes on after its end: it is damaged");
+  return found;
+}
+
+checkpoint decode(std::string name, std::span<std::byte const> bytes) {
+  checkpoint_header header = read_header(name, bytes, bytes.size());
+  std::size_t at = header.size;
+  std::vector<checkpoint_part> parts;
+  for (checkpoint_header::part& one : header.parts) {
     auto const found = bytes.subspan(at, static_cast<std::size_t>(one.size));
-    if (checksum(found) != one.sum)
-      refuse(std::format("its part \"{}\" does not match its checksum: it is damaged", one.name));
+    one.check(name, found);
     parts.push_back({std::move(one.name), {found.begin(), found.end()}});
     at += found.size();
   }
-  if (at != bytes.size()) refuse("goes on after its end: it is damaged");
   return {std::move(name), std::move(parts)};
 }
 

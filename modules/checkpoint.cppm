@@ -69,7 +69,8 @@ class checkpoint {
 };
 
 /// The format, apart from files: a header with magic, version, names, sizes and checksums (CRC-64, ECMA-182), then the
-/// parts, at most 1024, each of a name of its own: `encode` throws `invalid_option` otherwise. `decode` throws
+/// parts, at most 1024, each of a name of its own, with a header of 16 MiB at most: `encode` throws `invalid_option`
+/// otherwise. `decode` throws
 /// `checkpoint_error` for bytes that are not exactly what `encode` gave; `name` is for messages.
 [[nodiscard]] std::vector<std::byte> encode(std::span<checkpoint_part const> parts);
 checkpoint decode(std::string name, std::span<std::byte const> bytes);
@@ -115,7 +116,27 @@ class [[nodiscard]] checkpoint_store {
 
 namespace autotunenet {
 
-/// What stands before the parts in a checkpoint.
+/// What stands before the parts in a checkpoint. Throws as `encode`.
 std::vector<std::byte> header_of(std::span<checkpoint_part const> parts);
+
+/// The largest header: so much of a file is read before anything is believed.
+inline constexpr std::size_t largest_header = std::size_t{16} << 20;
+
+struct checkpoint_header {
+  struct part {
+    std::string name;
+    std::uint64_t size = 0;
+    std::uint64_t sum = 0;
+
+    /// Throws `checkpoint_error` where these are not the part's bytes; `from` is the checkpoint, for the message.
+    void check(std::string_view from, std::span<std::byte const> bytes) const;
+  };
+  std::vector<part> parts;
+  std::size_t size = 0;  // of the header itself
+};
+
+/// Reads it from the beginning of a checkpoint that has `total` bytes. Throws `checkpoint_error` as `decode`, also
+/// where header and parts together have another size.
+checkpoint_header read_header(std::string_view name, std::span<std::byte const> first, std::uint64_t total);
 
 }  // namespace autotunenet

@@ -3,11 +3,14 @@ module;
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <format>
 #include <optional>
@@ -80,7 +83,25 @@ int write_durably(std::filesystem::path const& file, std::span<std::byte const> 
   return why != 0 ? why : closed;
 }
 
-std::optional<std::vector<std::byte>> contents(std::filesystem::path const& file) {
+/// From a place in a file on, as many bytes as there are: fewer where it was shortened meanwhile.
+std::vector<std::byte> bytes_at(descriptor const& in, std::uint64_t place, std::uint64_t size,
+                                std::filesystem::path const& file) {
+  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    ssize_t const got =
+        ::pread(in.number(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(place + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(file, "cannot be read", errno);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+// A file may be of any size, and memory may not: the header's word is taken before any part is.
+std::optional<checkpoint> read_file(std::filesystem::path const& file) {
   refuse_all_but_files(file);
   descriptor const in(file, O_RDONLY);
   if (!in && errno == ENOENT) return std::nullopt;
@@ -88,23 +109,19 @@ std::optional<std::vector<std::byte>> contents(std::filesystem::path const& file
   struct stat status = {};
   if (::fstat(in.number(), &status) != 0) fail(file, "cannot be examined", errno);
   if (!S_ISREG(status.st_mode)) throw checkpoint_error(std::format("checkpoint {}: is no file", file.string()));
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    ssize_t const got = ::read(in.number(), bytes.data() + done, bytes.size() - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(file, "cannot be read", errno);
-    if (got == 0) break;  // shortened meanwhile: the checksums will tell
-    done += static_cast<std::size_t>(got);
+  std::string const name = file.string();
+  auto const total = static_cast<std::uint64_t>(status.st_size);
+  checkpoint_header header =
+      read_header(name, bytes_at(in, 0, std::min<std::uint64_t>(total, largest_header), file), total);
+  std::vector<checkpoint_part> parts;
+  std::uint64_t place = header.size;
+  for (checkpoint_header::part& one : header.parts) {
+    std::vector<std::byte> bytes = bytes_at(in, place, one.size, file);
+    one.check(name, bytes);
+    parts.push_back({std::move(one.name), std::move(bytes)});
+    place += one.size;
   }
-  bytes.resize(done);
-  return bytes;
-}
-
-std::optional<checkpoint> read_file(std::filesystem::path const& file) {
-  auto const bytes = contents(file);
-  if (!bytes) return std::nullopt;
-  return decode(file.string(), *bytes);
+  return checkpoint(name, std::move(parts));
 }
 
 std::filesystem::path with_ending(std::filesystem::path file, char const* ending) { return file += ending; }
@@ -158,7 +175,7 @@ bool checkpoint_store::newest_is_whole() const {
     try {
       read_file(file_);
       newest_is_whole_ = true;
-    } catch (checkpoint_error const&) {
+    } catch (std::exception const&) {  // what memory cannot hold is of no use either
       newest_is_whole_ = false;
     }
   }

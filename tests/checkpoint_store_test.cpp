@@ -374,3 +374,33 @@ TEST_CASE("a pipeline goes into a store and back") {
   load(resumed, (*kept.read())["pipeline"]);
   CHECK(save(resumed) == save(pipeline));
 }
+
+TEST_CASE("a checkpoint file that is far larger than memory is refused, and does not keep a store from writing") {
+  test::folder const place;
+  std::string const whole = [] {
+    std::vector<std::byte> const bytes = encode(parts_of("one"));
+    return std::string(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+  }();
+  for (std::string const& beginning : {std::string("autotunenet"), whole}) {
+    checkpoint_store store(place / "run");
+    write_text(place / "run", beginning);
+    if (::truncate((place / "run").c_str(), off_t{1} << 40) != 0) SKIP("the file system has no files of that size");
+    CHECK_THROWS_MATCHES(store.read(), checkpoint_error, MessageMatches(ContainsSubstring("damaged")));
+    store.write(parts_of("two"));
+    CHECK(text_of(store.read()) == "two");
+  }
+  {
+    write_text(place / "run", "autotunenet");
+    REQUIRE(::truncate((place / "run").c_str(), off_t{1} << 40) == 0);
+    checkpoint_store unread(place / "run");
+    unread.write(parts_of("three"));
+    CHECK(text_of(unread.read()) == "three");
+  }
+}
+
+TEST_CASE("names of parts that would make a header too large to be read back are refused") {
+  test::folder const place;
+  checkpoint_store store(place / "run");
+  std::vector<checkpoint_part> const parts{{std::string(std::size_t{17} << 20, 'x'), {}}};
+  CHECK_THROWS_MATCHES(store.write(parts), invalid_option, MessageMatches(ContainsSubstring("names of parts")));
+}
