@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <format>
 #include <string>
+#include <system_error>
 #include <utility>
 
 import autotunenet;
@@ -58,7 +59,15 @@ class nameless_file {
 
 }  // namespace
 
-tensor_storage::tensor_storage(std::filesystem::path folder) : folder_(std::move(folder)) {
+std::filesystem::path lasting_folder(std::filesystem::path const& folder) {
+  if (folder.empty()) return {};
+  std::error_code why;
+  auto found = std::filesystem::absolute(folder, why);
+  if (why) throw invalid_option(std::format("snapshot folder {}: cannot be found: {}", folder.string(), why.message()));
+  return found;
+}
+
+tensor_storage::tensor_storage(std::filesystem::path const& folder) : folder_(lasting_folder(folder)) {
   if (folder_.empty()) return;
   try {
     nameless_file const probe(folder_, 0);

@@ -21,6 +21,7 @@ module;
 #include <vector>
 
 #include "kept_gradients.hpp"
+#include "tensor_storage.hpp"
 #include "torch_fwd.hpp"
 
 module autotunenet.torch;
@@ -143,7 +144,7 @@ struct torch_tuner::state {
         optimizer(&tuned),
         how{.random_engine = options.random_engine,
             .budget = options.snapshot_budget,
-            .folder = std::move(options.snapshot_folder),
+            .folder = lasting_folder(options.snapshot_folder),
             .snapshots = options.snapshots} {
     if (model) slots.emplace(*model, tuned, how);
     if (named_objective == hook::first) now.mark = mark_of(tuned);

@@ -8,6 +8,7 @@ module;
 #include <utility>
 #include <vector>
 
+#include "tensor_storage.hpp"
 #include "torch_fwd.hpp"
 
 module autotunenet.torch;
@@ -28,7 +29,7 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
     : model_(&model),
       optimizer_(&optimizer),
       random_engine_(options.random_engine),
-      folder_(std::move(options.folder)),
+      folder_(lasting_folder(options.folder)),
       budget_(options.budget),
       best_{empty_snapshot()},
       origin_{empty_snapshot()},

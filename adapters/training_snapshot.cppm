@@ -20,10 +20,10 @@ export namespace autotunenet {
 class training_snapshot {
  public:
   /// @param random_engine whether the default CPU random engine belongs to it
-  /// @param folder where tensors are kept in files without a name, for models that do not fit in memory twice; empty:
-  /// in memory. Tensors of less than 64 KiB and those that are not in main memory are copied beside where they are, and
-  /// an optimizer that is not LibTorch's keeps its archive in memory. Throws `invalid_option` where no file can be
-  /// made.
+  /// @param folder where tensors are kept in files without a name, for models that do not fit in memory twice, wherever
+  /// the process goes later; empty: in memory. Tensors of less than 64 KiB and those that are not in main memory are
+  /// copied beside where they are, and an optimizer that is not LibTorch's keeps its archive in memory. Throws
+  /// `invalid_option` where no file can be made.
   explicit training_snapshot(bool random_engine = true, std::filesystem::path const& folder = {});
   training_snapshot(training_snapshot&&) noexcept;
   training_snapshot& operator=(training_snapshot&&) noexcept;

@@ -163,6 +163,23 @@ TEST_CASE("a folder in which no file can be made is refused when the snapshot is
                        MessageMatches(ContainsSubstring("/nowhere/at all") && ContainsSubstring("No such file")));
 }
 
+TEST_CASE("snapshots stay in the folder that was named when the tuner was made, wherever the process goes") {
+  test::folder const place, elsewhere;
+  auto const here = std::filesystem::current_path();
+  std::filesystem::create_directory(place / "states");
+  torch::nn::Linear model(200, 200);
+  optim::SGD sgd(model->parameters(), optim::SGDOptions(0.01));
+  std::filesystem::current_path(place.path());
+  training_slots slots(*model, sgd, {.folder = "states"});
+  std::filesystem::current_path(elsewhere.path());
+  CHECK(slots.carry_out(training_state::mark_candidate).complete);
+  CHECK(slots.carry_out(training_state::mark_trial).complete);
+  std::vector<std::byte> const kept = save(slots);
+  CHECK_NOTHROW(load(slots, kept));
+  CHECK(mapped_files(place / "states") == 2);
+  std::filesystem::current_path(here);
+}
+
 TEST_CASE("a tensor whose shape has changed since the save has its former shape and values after a restore") {
   seed(12);
   small_network network;
