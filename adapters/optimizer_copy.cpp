@@ -1,5 +1,6 @@
 #include "optimizer_copy.hpp"
 
+#include <c10/core/ScalarType.h>
 #include <torch/serialize/archive.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <exception>
 #include <format>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <string>
 #include <type_traits>
@@ -63,10 +65,39 @@ void exchange_state(archive& a, state_pointer& held) {
   for (at::Tensor* const t : tensors(state)) exchange(a, *t);
 }
 
+/// LBFGS keeps one state for all parameters, as long as they are together, and takes its lengths for granted.
+void check_lbfgs(LBFGSParamState& state, std::span<at::Tensor const> parameters, OptimizerOptions const& options) {
+  std::int64_t length = 0;
+  at::ScalarType type = parameters.front().scalar_type();
+  for (at::Tensor const& one : parameters) {
+    length += one.numel();
+    type = at::promoteTypes(type, one.scalar_type());
+  }
+  auto const is_vector = [&](at::Tensor const& t) {
+    return t.defined() && t.layout() == at::kStrided && t.dim() == 1 && t.numel() == length && t.scalar_type() == type;
+  };
+  auto const is_number = [](at::Tensor const& t) {
+    return t.defined() && t.layout() == at::kStrided && t.numel() == 1 && !t.is_complex();
+  };
+  bool const begun = state.n_iter() != 0;
+  auto const unless_new = [&](at::Tensor const& t, auto const& is) { return is(t) || (!begun && !t.defined()); };
+  auto const history = static_cast<std::size_t>(static_cast<LBFGSOptions const&>(options).history_size());
+  std::size_t const steps = state.old_dirs().size();
+  bool const whole = state.n_iter() >= 0 && unless_new(state.d(), is_vector) &&
+                     unless_new(state.prev_flat_grad(), is_vector) && unless_new(state.H_diag(), is_number) &&
+                     steps <= history && state.old_stps().size() == steps && state.ro().size() == steps &&
+                     (!state.al() || state.al()->size() == history) &&
+                     std::ranges::all_of(state.old_dirs(), is_vector) &&
+                     std::ranges::all_of(state.old_stps(), is_vector) && std::ranges::all_of(state.ro(), is_number);
+  if (!whole) archive::refuse("holds an optimizer's history that does not fit its parameters and options");
+}
+
 /// What was read is not trusted. @throws checkpoint_error
 template <class State>
-void check_state(OptimizerParamState& state, at::Tensor const& parameter) {
-  if (std::is_same_v<State, LBFGSParamState>) return;
+void check_state(OptimizerParamState& state, at::Tensor const& parameter, std::span<at::Tensor const> parameters,
+                 OptimizerOptions const& options) {
+  if constexpr (std::is_same_v<State, LBFGSParamState>)
+    return check_lbfgs(static_cast<LBFGSParamState&>(state), parameters, options);
   for (at::Tensor const* const t : tensors(static_cast<State&>(state))) {
     if (t->defined() && (t->sizes() != parameter.sizes() || !t->is_floating_point()))
       archive::refuse("holds an optimizer's state of another shape than its parameter");
@@ -117,7 +148,8 @@ struct optimizer_copy::copier {
   std::size_t (*bytes)(OptimizerParamState const& of);
   void (*exchange_state)(archive& a, state_pointer& held);
   void (*exchange_options)(archive& a, OptimizerOptions& options);
-  void (*check)(OptimizerParamState& state, at::Tensor const& parameter);
+  void (*check)(OptimizerParamState& state, at::Tensor const& parameter, std::span<at::Tensor const> parameters,
+                OptimizerOptions const& options);
   void (*move)(OptimizerParamState& state, at::Tensor const& parameter);
   char const* name;
 
@@ -258,7 +290,7 @@ void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
     if (!how_) archive::refuse("holds the state of an optimizer of another kind");
     state_pointer& held = states_[identity];
     how_->exchange_state(a, held);
-    how_->check(*held, parameter);
+    how_->check(*held, parameter, all, options_.empty() ? optimizer.param_groups()[0].options() : *options_[0]);
     how_->move(*held, parameter);
   }
   if (a.reading()) std::ranges::sort(parameters_);

@@ -21,6 +21,9 @@ namespace autotunenet {
 
 using tensor_list = std::vector<at::Tensor*>;
 
+/// Of LBFGS, for what is read.
+inline constexpr std::int64_t longest_history = 65535;
+
 inline tensor_list tensors(torch::optim::SGDParamState& s) { return {&s.momentum_buffer()}; }
 inline tensor_list tensors(torch::optim::AdamParamState& s) {
   return {&s.exp_avg(), &s.exp_avg_sq(), &s.max_exp_avg_sq()};
@@ -67,7 +70,7 @@ void scalars(Archive& a, torch::optim::LBFGSParamState& s) {
   a(s.func_evals())(s.n_iter())(s.t())(s.prev_loss());
   auto const length = [&a](auto& list) {
     std::uint64_t size = list.size();
-    a.below(size, 65536);
+    a.below(size, static_cast<std::size_t>(longest_history) + 1);
     list.resize(size);
   };
   for (auto* history : {&s.old_dirs(), &s.old_stps(), &s.ro()}) length(*history);
@@ -106,7 +109,8 @@ void fields(Archive& a, torch::optim::AdagradOptions& o) {
 }
 template <class Archive>
 void fields(Archive& a, torch::optim::LBFGSOptions& o) {
-  a(o.lr())(o.max_iter())(o.tolerance_grad())(o.tolerance_change())(o.history_size());
+  a(o.lr())(o.max_iter())(o.tolerance_grad())(o.tolerance_change());
+  a.between(o.history_size(), std::int64_t{1}, longest_history);
   auto const optional = [&a]<class Value>(std::optional<Value> held, auto const& set) {
     a(held);
     set(held);

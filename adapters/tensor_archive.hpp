@@ -76,14 +76,17 @@ void exchange(Archive& a, at::Tensor& t) {
       kind == at::ScalarType::Undefined || at::isBitsType(kind)) {
     a.refuse("holds a tensor of an unknown type");
   }
-  auto bytes = static_cast<std::uint64_t>(at::elementSize(kind));
+  // A tensor without values has strides all the same, which must not overflow either.
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  auto extent = static_cast<std::uint64_t>(at::elementSize(kind));
+  bool empty = false;
   for (std::int64_t const size : shape) {
-    if (size < 0) a.refuse("holds a tensor of an impossible shape");
-    if (size > 0 && bytes > std::numeric_limits<std::uint64_t>::max() / static_cast<std::uint64_t>(size))
+    if (size < 0 || (size > 0 && extent > most / static_cast<std::uint64_t>(size)))
       a.refuse("holds a tensor of an impossible shape");
-    bytes *= static_cast<std::uint64_t>(size);
+    empty = empty || size == 0;
+    if (size > 0) extent *= static_cast<std::uint64_t>(size);
   }
-  a.expect(bytes);
+  a.expect(empty ? 0 : extent);
   t = at::empty(shape, at::TensorOptions(kind));
   a.block(t.mutable_data_ptr(), t.nbytes());
 }
