@@ -78,10 +78,11 @@ checkpoint decode(std::string name, std::span<std::byte const> bytes);
 /// A place where checkpoints are kept: `file` is the newest one, `file.previous` the one before.
 ///
 /// A checkpoint is written to `file.new`, brought to the disk, and renamed: whatever instant the process or the machine
-/// stops at, one of the two is whole. The newest becomes the one before, unless it is damaged: then the one before
-/// stays. A store knows that from what it has read or written last; before that, its first write reads the newest. A
-/// lock on `file.lock` keeps other writers away until the store is destroyed. The place is the one that `file` names
-/// when the store is made, also where the process changes its folder later. Not thread-safe.
+/// stops at, one of the two is whole. It has the permissions of the one that it replaces. The newest becomes the one
+/// before, unless it is damaged: then the one before stays. A store knows that from what it has read or written last;
+/// before that, its first write reads the newest. A lock on `file.lock` keeps other writers away until the store is
+/// destroyed. The place is the one that `file` names when the store is made, also where the process changes its folder
+/// later. Not thread-safe.
 class [[nodiscard]] checkpoint_store {
  public:
   /// Throws `checkpoint_error` where another store has the place, or the lock cannot be made.

@@ -1,6 +1,7 @@
 module;
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -71,12 +72,20 @@ int sync_folder(std::filesystem::path const& file) noexcept {
   return ::fsync(folder.number()) != 0 && errno != EINVAL ? errno : 0;
 }
 
+/// Who may read a checkpoint, where one has the name: whoever made it so meant those that follow too.
+std::optional<mode_t> mode_of(std::filesystem::path const& file) noexcept {
+  struct stat status = {};
+  if (::stat(file.c_str(), &status) != 0) return std::nullopt;
+  return status.st_mode & 07777;
+}
+
 // The parts as they lie: they may be large.
 int write_durably(std::filesystem::path const& file, std::span<std::byte const> header,
-                  std::span<checkpoint_part const> parts) noexcept {
+                  std::span<checkpoint_part const> parts, std::optional<mode_t> mode) noexcept {
   descriptor out(file, O_WRONLY | O_CREAT | O_TRUNC);
   if (!out) return errno;
-  int why = write_all(out.number(), header);
+  int why = mode ? set_mode(out.number(), *mode) : 0;
+  if (why == 0) why = write_all(out.number(), header);
   for (std::size_t i = 0; why == 0 && i < parts.size(); ++i) why = write_all(out.number(), parts[i].bytes);
   if (why == 0 && ::fsync(out.number()) != 0) why = errno;
   int const closed = out.close();
@@ -186,7 +195,8 @@ void checkpoint_store::write(std::span<checkpoint_part const> parts) {
   check_place(file_);
   auto const fresh = with_ending(file_, ".new");
   bool const keeps_newest = newest_is_whole();
-  if (int const why = write_durably(fresh, header_of(parts), parts); why != 0) {
+  auto const mode = mode_of(file_) ? mode_of(file_) : mode_of(previous_file());
+  if (int const why = write_durably(fresh, header_of(parts), parts, mode); why != 0) {
     ::unlink(fresh.c_str());
     fail(file_, "cannot be written, the one before stays", why);
   }

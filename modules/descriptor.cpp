@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,6 +30,13 @@ int write_all(int to, std::span<std::byte const> bytes) noexcept {
     bytes = bytes.subspan(static_cast<std::size_t>(wrote));
   }
   return 0;
+}
+
+int set_mode(int file, mode_t mode) noexcept {
+  struct stat status = {};
+  if (::fstat(file, &status) != 0) return errno;
+  if ((status.st_mode & 07777) == mode) return 0;
+  return ::fchmod(file, mode) == 0 ? 0 : errno;
 }
 
 int lock_for_writing(int file) noexcept { return ::flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }

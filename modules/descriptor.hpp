@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -31,6 +33,10 @@ class descriptor {
 
 /// Writes all of it, however many pieces the system makes of that. After an error a part may have been written.
 int write_all(int to, std::span<std::byte const> bytes) noexcept;
+
+/// Gives a file the permissions that another has. Where it has them already the system is not asked: some file systems
+/// know none.
+int set_mode(int file, mode_t mode) noexcept;
 
 /// Keeps other writers away until the descriptor is closed. EWOULDBLOCK: there is one already.
 int lock_for_writing(int file) noexcept;

@@ -322,6 +322,23 @@ TEST_CASE("a write that is interrupted or takes only a part at a time is complet
   CHECK(text_of(store.read()) == "one");
 }
 
+TEST_CASE("a checkpoint has the permissions of the one that it replaces") {
+  test::folder const place;
+  auto const mode = [&](char const* name) { return std::filesystem::status(place / name).permissions(); };
+  auto const owner_only = std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
+  checkpoint_store store(place / "run");
+  store.write(parts_of("one"));
+  REQUIRE(mode("run") != owner_only);
+  std::filesystem::permissions(place / "run", owner_only);
+  write_text(place / "run.new", "torn");
+  store.write(parts_of("two"));
+  CHECK(mode("run") == owner_only);
+  CHECK(mode("run.previous") == owner_only);
+  std::filesystem::remove(place / "run");
+  store.write(parts_of("three"));
+  CHECK(mode("run") == owner_only);
+}
+
 TEST_CASE("a process that is killed at any system call of a write leaves a whole checkpoint") {
   using support::storage_faults;
   test::folder const place;
