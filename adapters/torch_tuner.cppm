@@ -22,6 +22,7 @@ struct restoration {
 
 struct torch_options {
   /// With it, training state can be saved and put back: range test and full rollback. Without it, only values go back.
+  /// At least one of its parameters must be the optimizer's.
   torch::nn::Module* model = nullptr;
   /// For parameters that are not the optimizer's.
   std::vector<setter> setters = {};

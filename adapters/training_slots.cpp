@@ -46,6 +46,11 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
     throw invalid_option(
         std::format("budget: {} is not allowed; it is a fraction of training time, at least 0", budget_));
   }
+  if (!training_snapshot::share_parameters(model, optimizer)) {
+    throw invalid_option(
+        "model: it has no parameter that the optimizer trains; give the module whose parameters() the optimizer has, "
+        "or one that contains it");
+  }
   if (!training_snapshot::possible(optimizer)) {
     throw invalid_option(
         "the optimizer is not LibTorch's and does not implement `save`: its state cannot be put back; leave the model "

@@ -43,8 +43,8 @@ struct slots_report {
 /// Refers to the model and the optimizer: both must outlive it.
 class training_slots {
  public:
-  /// Throws `invalid_option`: an optimizer that cannot be copied, a budget that is negative or NaN, fewer than 2
-  /// or more than 64 snapshots, a folder in which no file can be made.
+  /// Throws `invalid_option`: an optimizer that cannot be copied or has no parameter of the model, a budget that is
+  /// negative or NaN, fewer than 2 or more than 64 snapshots, a folder in which no file can be made.
   training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options = {});
 
   /// In the order of declaration of `training_state`. @param step the training steps that led to the present state,

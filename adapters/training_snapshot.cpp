@@ -132,6 +132,15 @@ training_snapshot::~training_snapshot() = default;
 
 bool training_snapshot::possible(Optimizer const& optimizer) { return optimizer_copy::possible(optimizer); }
 
+bool training_snapshot::share_parameters(Module const& model, Optimizer const& optimizer) {
+  std::unordered_set<void*> of_model;
+  for (at::Tensor const& parameter : model.parameters()) of_model.insert(parameter.unsafeGetTensorImpl());
+  return std::ranges::any_of(optimizer.param_groups(), [&](auto const& group) {
+    return std::ranges::any_of(group.params(),
+                               [&](at::Tensor const& one) { return of_model.contains(one.unsafeGetTensorImpl()); });
+  });
+}
+
 bool training_snapshot::finite(torch::nn::Module const& model) {
   at::NoGradGuard const no_grad;
   auto const holds = [](at::Tensor const& values) { return is_finite(values, values.requires_grad()); };

@@ -32,6 +32,9 @@ class training_snapshot {
   /// Whether an optimizer can be copied: false for one that is not LibTorch's and does not implement `save`.
   static bool possible(torch::optim::Optimizer const& optimizer);
 
+  /// Whether an optimizer has a parameter of the model.
+  static bool share_parameters(torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);
+
   /// Whether what is trained of a model holds neither NaN nor infinity, and the rest (buffers, frozen parameters) no
   /// NaN: a mask may well be infinite.
   static bool finite(torch::nn::Module const& model);

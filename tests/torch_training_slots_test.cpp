@@ -307,3 +307,22 @@ TEST_CASE("a trial can be saved and left for the origin, and both come back as t
     CHECK_FALSE(each->carry_out(return_to_origin).complete);
   }
 }
+
+TEST_CASE("a model of which the optimizer trains nothing is refused, and one that shares a part is not") {
+  small_network network, another;
+  auto const refused = [](torch::nn::Module& model, optim::Optimizer& optimizer) {
+    CHECK_THROWS_MATCHES(
+        training_slots(model, optimizer), invalid_option,
+        Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring("no parameter that the optimizer trains")));
+  };
+  optim::SGD sgd(network.parameters(), optim::SGDOptions(0.1));
+  refused(another, sgd);
+  optim::SGD nothing(std::vector<at::Tensor>{}, optim::SGDOptions(0.1));
+  refused(network, nothing);
+  optim::SGD part(network.first_layer(), optim::SGDOptions(0.1));
+  CHECK_NOTHROW(training_slots(network, part));
+  std::vector<at::Tensor> both = another.first_layer();
+  for (at::Tensor const& one : network.parameters()) both.push_back(one);
+  optim::SGD more(both, optim::SGDOptions(0.1));
+  CHECK_NOTHROW(training_slots(network, more));
+}
