@@ -27,7 +27,9 @@ constexpr event noteworthy = alarming | event::clamped | event::cooldown_began |
 
 spdlog::level::level_enum level_of(suggestion const& next, bool changed) {
   if (has(next.events, alarming)) return spdlog::level::warn;
-  if (has(next.events, noteworthy)) return spdlog::level::info;
+  // A schedule that falls faster than steps may go is clamped at every one of them.
+  bool const scheduled = next.why == reason::anneal;
+  if (has(scheduled ? without(next.events, event::clamped) : next.events, noteworthy)) return spdlog::level::info;
   bool const steady = next.why == reason::anneal || next.why == reason::range_test;
   return changed && !steady ? spdlog::level::info : spdlog::level::debug;
 }
@@ -58,12 +60,20 @@ void human_log::suggested(suggestion const& next) {
 }
 
 void human_log::write(suggestion const& next) {
+  // A resumed run says where it goes on: what was shown before it is not what it comes from.
+  bool const resumed = next.number != last_ && next.number != last_ + 1;
+  last_ = next.number;
+  if (resumed) {
+    before_.clear();
+    shown_ = {};
+  }
   bool const changed = !std::ranges::equal(next.values.values(), before_);
   if (!changed && next.events == event::none) return;
   before_.assign(next.values.values().begin(), next.values.values().end());
-  auto const level = level_of(next, changed);
+  auto const level = resumed ? std::max(level_of(next, changed), spdlog::level::info) : level_of(next, changed);
   if (!logger_->should_log(level)) return;
-  std::string text = std::format("{} {}: {}", next.number, to_string(next.why), changes(shown_, next.values));
+  std::string text = std::format("{} {}: {}{}", next.number, to_string(next.why), resumed ? "goes on with " : "",
+                                 changes(shown_, next.values));
   if (next.events != event::none) text += std::format(" ({})", describe(next.events));
   if (measured_) text += std::format(", last metric {:.6g}", metric_);
   shown_ = next.values;

@@ -13,10 +13,11 @@ export namespace autotunenet {
 /// Warnings are failures, rollbacks and back-offs, and what a loop may have got wrong: a metric that has only become
 /// worse, training that goes on past its horizon, a learning rate that could not be looked for, values that something
 /// else overrides, weights that were loaded after the tuner was made, metrics that are no numbers while the weights
-/// are, an objective that is told rarely, a horizon that is far for epochs. Changes of the tuner's, clamps, the two
-/// ends of cooldown and of the range test, the end of warm-up, a metric that is judged from a new level,
-/// overfitting, and trials of the state at the best validation are information. What a schedule or a sweep changes at
-/// every step, regressions that patience still bears, and new good configurations are for debugging.
+/// are, an objective that is told rarely, a horizon that is far for epochs. Changes of the tuner's, clamps (but those
+/// of annealing), where a resumed run goes on, the two ends of cooldown and of the range test, the end of warm-up, a
+/// metric that is judged from a new level, overfitting, and trials of the state at the best validation are information.
+/// What a schedule or a sweep changes at every step, regressions that patience still bears, and new good configurations
+/// are for debugging.
 ///
 /// What fails here, fails silently: training goes on. Not thread-safe beyond the logger itself.
 class human_log : public observer {
@@ -31,7 +32,8 @@ class human_log : public observer {
 
   std::shared_ptr<spdlog::logger> logger_;
   std::vector<double> before_;
-  configuration shown_;  // what the last line said
+  configuration shown_;   // what the last line said
+  std::size_t last_ = 0;  // the number of the last suggestion
   double metric_ = 0.0;
   bool measured_ = false;
 };

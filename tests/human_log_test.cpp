@@ -104,6 +104,37 @@ TEST_CASE("what changes at every step is for debugging, and is told from what wa
   CHECK(out.take() == "debug 6 anneal: lr 0.25 -> 0.2\n");
 }
 
+TEST_CASE("a run that was resumed says where it goes on, not what has changed since another") {
+  captured out;
+  human_log log(out.logger);
+  log.suggested(said(1, 1e-3, reason::start));
+  out.take();
+  log.observed(said(601, 0.02, reason::anneal), {.metric = 0.25});
+  log.suggested(said(602, 0.02, reason::anneal));
+  CHECK(out.take() == "info 602 anneal: goes on with lr 0.02, act tanh, last metric 0.25\n");
+  log.suggested(said(603, 0.03, reason::exploit));
+  CHECK(out.take() == "info 603 exploit: lr 0.02 -> 0.03, last metric 0.25\n");
+  log.suggested(said(102, 0.5, reason::rollback, event::rolled_back));
+  CHECK(out.take() == "warning 102 rollback: goes on with lr 0.5, act tanh (rolled back), last metric 0.25\n");
+
+  human_log fresh(out.logger);
+  fresh.suggested(said(602, 0.02, reason::hold));
+  CHECK(out.take() == "info 602 hold: goes on with lr 0.02, act tanh\n");
+}
+
+TEST_CASE("steps of annealing that were clamped are for debugging, and what else they tell is not") {
+  captured out;
+  human_log log(out.logger);
+  log.suggested(said(1, 0.5, reason::start));
+  out.take();
+  log.suggested(said(2, 0.25, reason::anneal, event::clamped));
+  CHECK(out.take().empty());
+  log.suggested(said(3, 0.125, reason::anneal, event::clamped | event::rebased));
+  CHECK(out.take().starts_with("info 3 anneal: lr 0.5 -> 0.125 ("));
+  log.suggested(said(4, 0.25, reason::explore, event::clamped));
+  CHECK(out.take() == "info 4 explore: lr 0.125 -> 0.25 (clamped)\n");
+}
+
 TEST_CASE("a log needs a logger") { CHECK_THROWS_AS(human_log(nullptr), invalid_option); }
 
 TEST_CASE("a word cannot break a line of the log, or command the terminal") {
