@@ -55,6 +55,7 @@ struct setter_binding : binding {
   setter how;
   std::optional<double> last;
   std::optional<double> former;  // while values are being applied
+  bool doubted = false;          // whether `last` is still what there is
 
   std::optional<double> present() const { return how.get ? how.get() : last; }
 };
@@ -104,7 +105,7 @@ void optimizer_values::state::bind(std::size_t i, std::span<setter const> setter
                                    std::span<std::string_view const> setter_names) {
   std::string const& name = name_of(space[i]);
   if (auto const own = std::ranges::find(setters, name, &setter::name); own != setters.end()) {
-    of_setters.push_back({binding::to(space, i), *own, {}, {}});
+    of_setters.push_back({binding::to(space, i), *own, {}, {}, false});
     return;
   }
   group_binding made{binding::to(space, i), group_setting(*optimizer, name, setter_names)};
@@ -154,11 +155,12 @@ bool optimizer_values::state::call_setters(std::span<double const> values) {
     for (; done < of_setters.size(); ++done) {
       setter_binding& b = of_setters[done];
       double const value = b.meant(values[b.parameter]);
-      if (b.former != value) {
+      if (b.former != value || b.doubted) {
         b.how.set(value);
         changed = true;
       }
       b.last = value;
+      b.doubted = false;
     }
   } catch (...) {
     for (setter_binding& b : std::span(of_setters).first(done)) {
@@ -231,6 +233,10 @@ void optimizer_values::put_back(std::span<double const> values) {
   for (group_binding const& b : state_->of_groups) b.how.prepare_to_put_back(*state_->optimizer);
   state_->call_setters(values);
   for (group_binding const& b : state_->of_groups) b.how.put_back(*state_->optimizer);
+}
+
+void optimizer_values::doubt_setters() noexcept {
+  for (setter_binding& b : state_->of_setters) b.doubted = !b.how.get;
 }
 
 search_space const& optimizer_values::space() const noexcept { return state_->space; }

@@ -79,6 +79,10 @@ class optimizer_values {
   /// `values`, which are native and in the space's order. Checks, calls and throws as `apply` does.
   void put_back(std::span<double const> values);
 
+  /// Says that what the setters set may have changed behind them: those without `get` are called at the next `apply`,
+  /// whatever they were given last.
+  void doubt_setters() noexcept;
+
   search_space const& space() const noexcept;
 
  private:

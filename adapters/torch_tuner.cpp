@@ -145,7 +145,11 @@ struct torch_tuner::state {
         how{.random_engine = options.random_engine,
             .budget = options.snapshot_budget,
             .folder = lasting_folder(options.snapshot_folder),
-            .snapshots = options.snapshots} {
+            .snapshots = options.snapshots,
+            .also = std::move(options.also)} {
+    if (!model && !how.also.empty())
+      throw invalid_option(
+          "also: without a model no optimizer's state is put back; give the model too, or leave it out");
     if (model) slots.emplace(*model, tuned, how);
     if (named_objective == hook::first) now.mark = mark_of(tuned);
   }
@@ -156,6 +160,8 @@ struct torch_tuner::state {
     if (slots) report = slots->carry_out(current.state, now.lasting_steps);
     if (slots && look_at_weights && !training_snapshot::finite(*model)) slots->return_to_finite(report);
     now.state_was_missing = !report.complete;
+    // What came back with a further optimizer is not what its setter was given last.
+    if (report.returned != training_state::keep && !how.also.empty()) values.doubt_setters();
     tell_of_return(report);
     values.apply(current.values);
   }
@@ -216,9 +222,9 @@ struct torch_tuner::state {
 
   std::vector<std::byte> saved_training() {
     training_snapshot present(how.random_engine);
-    present.save(*model, *optimizer);
+    present.save(*model, *optimizer, how.also);
     archive out;
-    present.fields(out, *model, *optimizer);
+    present.fields(out, *model, *optimizer, how.also);
     return out.release();
   }
 
@@ -236,15 +242,15 @@ struct torch_tuner::state {
     if (slots) {
       load(slots_then.emplace(*model, *optimizer, how), from.slots);
       archive training(from.training);
-      trained.emplace(how.random_engine, how.folder).fields(training, *model, *optimizer);
-      before.emplace(how.random_engine, how.folder).save(*model, *optimizer);
+      trained.emplace(how.random_engine, how.folder).fields(training, *model, *optimizer, how.also);
+      before.emplace(how.random_engine, how.folder).save(*model, *optimizer, how.also);
     }
     std::span<double const> const in_force = values.read();
     std::vector<double> const values_before(in_force.begin(), in_force.end());
-    kept_gradients const gradients(*optimizer, model);
+    kept_gradients const gradients(*optimizer, how.also, model);
     std::vector<std::byte> const groups_before = autotunenet::save(values);
     try {
-      if (trained) trained->restore(*optimizer);
+      if (trained) trained->restore(*optimizer, true, how.also);
       load(values, from.groups);
       values.put_back(then.in_force);
       load(pipeline, from.pipeline);
@@ -252,7 +258,7 @@ struct torch_tuner::state {
       // The way back may need memory, of which there is more without these.
       trained.reset();
       slots_then.reset();
-      if (before) attempt([&] { before->restore(*optimizer); });
+      if (before) attempt([&] { before->restore(*optimizer, true, how.also); });
       gradients.put_back();
       attempt([&] {
         load(values, groups_before);

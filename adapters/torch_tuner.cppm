@@ -26,6 +26,10 @@ struct torch_options {
   torch::nn::Module* model = nullptr;
   /// For parameters that are not the optimizer's.
   std::vector<setter> setters = {};
+  /// Further optimizers that train beside the tuned one, as that of a critic: with a model, their parameters, state and
+  /// options are saved and put back with it, in trials, returns and checkpoints. A hyperparameter of theirs is tuned
+  /// through a setter, best with `get`, so that a value set by hand is known. They must outlive the tuner.
+  std::vector<torch::optim::Optimizer*> also = {};
   /// `hook::first`: whichever is called first with a metric. Validations before any call of `on_step_end` are passed
   /// over, as those that check a loop are: the first one, and those since which the optimizer's parameters have not
   /// moved. Where another hook turns out to be called ten times as often, `event::rare_objective` tells.
@@ -88,7 +92,7 @@ struct torch_options {
 /// mostly, and what is there then takes the place of what was, which `event::marked_anew` tells: one step of LibTorch's
 /// optimizers (LBFGS apart) moves nearly every weight against its gradient, and loading moves half of them.
 ///
-/// Refers to optimizer, model and whatever the setters refer to: they must outlive it. Not thread-safe.
+/// Refers to optimizers, model and whatever the setters refer to: they must outlive it. Not thread-safe.
 class [[nodiscard]] torch_tuner {
  public:
   /// Asks for the first suggestion, whose space says what is tuned, and applies it. Throws `invalid_option` as
@@ -128,7 +132,7 @@ class [[nodiscard]] torch_tuner {
   /// followed, where LibTorch is deterministic and `snapshot_budget` is not in the way (it is measured in time;
   /// infinity or 0 take it out). Brings back the values that were in force, those set by hand included. Throws
   /// `checkpoint_error` where the checkpoint is damaged or of another search space, pipeline (as `load` compares them),
-  /// model, optimizer or named objective, or of a tuner with a model where this one has none, or the other way round.
+  /// model, optimizers or named objective, or of a tuner with a model where this one has none, or the other way round.
   /// Other options are not compared: the run goes on under those given here. What a setter throws passes out, and
   /// `c10::Error` or `std::bad_alloc` where memory ends. The run is as it was then, but for a setter that throws again
   /// when it is given its former value.

@@ -5,6 +5,7 @@ module;
 #include <cstdint>
 #include <filesystem>
 #include <format>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,7 @@ double seconds_now() {
 training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options)
     : model_(&model),
       optimizer_(&optimizer),
+      also_(std::move(options.also)),
       random_engine_(options.random_engine),
       folder_(lasting_folder(options.folder)),
       budget_(options.budget),
@@ -55,6 +57,18 @@ training_slots::training_slots(torch::nn::Module& model, torch::optim::Optimizer
     throw invalid_option(
         "the optimizer is not LibTorch's and does not implement `save`: its state cannot be put back; leave the model "
         "out");
+  }
+  for (std::size_t i = 0; i < also_.size(); ++i) {
+    auto const refuse = [i](std::string_view why) {
+      throw invalid_option(std::format("also: optimizer {} {}", i, why));
+    };
+    if (!also_[i]) refuse("is null; name optimizers that there are");
+    if (also_[i] == optimizer_ || std::ranges::count(also_, also_[i]) > 1)
+      refuse("is given twice; name each that is not the tuned one once");
+    if (!training_snapshot::possible(*also_[i])) {
+      refuse(
+          "is not LibTorch's and does not implement `save`: its state cannot be put back; leave it out, or the model");
+    }
   }
 }
 
@@ -138,7 +152,7 @@ void training_slots::put_back(slot const& from, training_state what, slots_repor
     report.complete = false;
     return;
   }
-  from.saved.restore(*optimizer_, and_random_engine);
+  from.saved.restore(*optimizer_, and_random_engine, also_);
   report.returned = what;
   report.marked_at = from.step;
 }
@@ -147,7 +161,7 @@ void training_slots::mark(slot& to, double& cost, std::uint64_t step, slots_repo
   double const start = seconds_now();
   to.valid = false;
   try {
-    to.saved.save(*model_, *optimizer_);
+    to.saved.save(*model_, *optimizer_, also_);
     to.valid = true;
     to.step = step;
     ++marks_;
@@ -178,7 +192,7 @@ void training_slots::fields(archive& a) {
     archive::refuse(std::format("was made with {} snapshots; here there are {}", snapshots, good_.size() + 1));
   auto const exchange = [&](slot& one) {
     a(one.valid)(one.step);
-    if (one.valid) one.saved.fields(a, *model_, *optimizer_);
+    if (one.valid) one.saved.fields(a, *model_, *optimizer_, also_);
   };
   if (!a.reading()) {
     a.reserve(room_in_archive(bytes(), 4 + good_.size()));

@@ -18,6 +18,9 @@ struct slot_options {
   /// States kept for a rollback, 2 to 64: the candidate and the good ones before it. Those of a trial while it goes on,
   /// and of the best validation, come on top.
   std::size_t snapshots = 2;
+  /// Further optimizers, whose parameters, state and options are saved and put back with those of the first. They must
+  /// outlive the slots.
+  std::vector<torch::optim::Optimizer*> also{};
 };
 
 /// What `training_slots::carry_out` did.
@@ -40,11 +43,12 @@ struct slots_report {
 /// guard means. The first candidate is always marked, and so is every trial. A mark that the folder has no room for is
 /// left out, whichever.
 ///
-/// Refers to the model and the optimizer: both must outlive it.
+/// Refers to the model and the optimizers: all must outlive it.
 class training_slots {
  public:
   /// Throws `invalid_option`: an optimizer that cannot be copied or has no parameter of the model, a budget that is
-  /// negative or NaN, fewer than 2 or more than 64 snapshots, a folder in which no file can be made.
+  /// negative or NaN, fewer than 2 or more than 64 snapshots, a further optimizer that is null or given twice, a folder
+  /// in which no file can be made.
   training_slots(torch::nn::Module& model, torch::optim::Optimizer& optimizer, slot_options options = {});
 
   /// In the order of declaration of `training_state`. @param step the training steps that led to the present state,
@@ -88,6 +92,7 @@ class training_slots {
 
   torch::nn::Module* model_;
   torch::optim::Optimizer* optimizer_;
+  std::vector<torch::optim::Optimizer*> also_;
   bool random_engine_;
   std::filesystem::path folder_;
   double budget_;

@@ -17,6 +17,7 @@ module;
 #include <format>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <sstream>
 #include <string>
 #include <unordered_map>
@@ -44,7 +45,7 @@ struct training_snapshot::state {
     at::Tensor copy;
   };
   std::vector<entry> tensors{};
-  optimizer_copy optimizer{};
+  std::vector<optimizer_copy> optimizers{};  // the tuned one first
   at::Tensor random_engine{};
   bool complete = false;
 
@@ -59,7 +60,13 @@ struct named_tensor {
   bool buffer = false;
 };
 
-std::vector<named_tensor> everything(Module const& model, Optimizer const& optimizer) {
+std::vector<Optimizer const*> together(Optimizer const& optimizer, further_optimizers also) {
+  std::vector<Optimizer const*> all{&optimizer};
+  all.insert(all.end(), also.begin(), also.end());
+  return all;
+}
+
+std::vector<named_tensor> everything(Module const& model, std::span<Optimizer const* const> optimizers) {
   std::vector<named_tensor> all;
   std::unordered_set<void*> seen;
   auto const add = [&](std::string name, at::Tensor const& t, bool buffer) {
@@ -67,10 +74,15 @@ std::vector<named_tensor> everything(Module const& model, Optimizer const& optim
   };
   for (auto const& parameter : model.named_parameters()) add(parameter.key(), parameter.value(), false);
   for (auto const& buffer : model.named_buffers()) add(buffer.key(), buffer.value(), true);
-  auto const& groups = optimizer.param_groups();
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    for (std::size_t i = 0; i < groups[g].params().size(); ++i)
-      add(std::format("group{}.{}", g, i), groups[g].params()[i], false);
+  for (std::size_t o = 0; o < optimizers.size(); ++o) {
+    auto const& groups = optimizers[o]->param_groups();
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      for (std::size_t i = 0; i < groups[g].params().size(); ++i) {
+        std::string name = std::format("group{}.{}", g, i);
+        if (o > 0) name = std::format("optimizer{}.{}", o, name);
+        add(std::move(name), groups[g].params()[i], false);
+      }
+    }
   }
   return all;
 }
@@ -154,11 +166,12 @@ bool training_snapshot::finite() const {
   });
 }
 
-void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
+void training_snapshot::save(Module const& model, Optimizer const& optimizer, further_optimizers also) {
   c10::InferenceMode const outlives_it(false);
   at::NoGradGuard const no_grad;
   state_->complete = false;
-  std::vector<named_tensor> live = everything(model, optimizer);
+  std::vector<Optimizer const*> const optimizers = together(optimizer, also);
+  std::vector<named_tensor> live = everything(model, optimizers);
   std::unordered_map<void*, at::Tensor> storage;
   for (auto const& [name, tensor, copy] : state_->tensors) storage.emplace(tensor.unsafeGetTensorImpl(), copy);
   std::vector<state::entry> tensors;
@@ -169,14 +182,21 @@ void training_snapshot::save(Module const& model, Optimizer const& optimizer) {
         {std::move(name), t, state_->where.copy(t, former == storage.end() ? at::Tensor() : former->second)});
   }
   state_->tensors = std::move(tensors);
-  state_->optimizer.save(optimizer, state_->where);
+  state_->optimizers.resize(optimizers.size());
+  for (std::size_t i = 0; i < optimizers.size(); ++i) state_->optimizers[i].save(*optimizers[i], state_->where);
   if (random_engine_) state_->random_engine = random_engine_state();
   state_->complete = true;
 }
 
-void training_snapshot::restore(Optimizer& optimizer, bool and_random_engine) const {
+void training_snapshot::restore(Optimizer& optimizer, bool and_random_engine, further_optimizers also) const {
   if (empty()) throw error("a training snapshot that was never saved cannot be restored");
-  state_->optimizer.check(optimizer);
+  std::vector<Optimizer*> optimizers{&optimizer};
+  optimizers.insert(optimizers.end(), also.begin(), also.end());
+  if (optimizers.size() != state_->optimizers.size()) {
+    throw error(std::format("a training snapshot of {} optimizers cannot be restored to {}", state_->optimizers.size(),
+                            optimizers.size()));
+  }
+  for (std::size_t i = 0; i < optimizers.size(); ++i) state_->optimizers[i].check(*optimizers[i]);
   c10::InferenceMode const outlives_it(false);
   at::NoGradGuard const no_grad;
   std::vector<at::Tensor> room;
@@ -194,7 +214,7 @@ void training_snapshot::restore(Optimizer& optimizer, bool and_random_engine) co
     }
     if (live.grad().defined()) live.mutable_grad().reset();
   }
-  state_->optimizer.restore(optimizer);
+  for (std::size_t i = 0; i < optimizers.size(); ++i) state_->optimizers[i].restore(*optimizers[i]);
   if (random_engine_ && and_random_engine) set_random_engine_state(state_->random_engine);
 }
 
@@ -207,18 +227,24 @@ bool training_snapshot::replaced(Optimizer const& optimizer) const {
   for (auto const& group : optimizer.param_groups()) {
     for (at::Tensor const& parameter : group.params()) {
       auto const saved = copies.find(parameter.unsafeGetTensorImpl());
-      if (saved == copies.end() || state_->optimizer.had_momentum(parameter)) continue;
+      if (saved == copies.end() || state_->optimizers.front().had_momentum(parameter)) continue;
       seen.add(saved->second, parameter, group.options());
     }
   }
   return seen.of_no_step();
 }
 
-void training_snapshot::fields(archive& a, Module const& model, Optimizer const& optimizer) {
+void training_snapshot::fields(archive& a, Module const& model, Optimizer const& optimizer, further_optimizers also) {
   c10::InferenceMode const outlives_it(false);
   at::NoGradGuard const no_grad;
   a.section("training snapshot");
-  std::vector<named_tensor> const live = everything(model, optimizer);
+  std::vector<Optimizer const*> const optimizers = together(optimizer, also);
+  std::uint64_t of_optimizers = optimizers.size();
+  a(of_optimizers);
+  if (of_optimizers != optimizers.size())
+    archive::refuse(
+        std::format("is of {} optimizers trained together; here there are {}", of_optimizers, optimizers.size()));
+  std::vector<named_tensor> const live = everything(model, optimizers);
   if (a.reading()) state_->forget();
   if (!a.reading()) a.reserve(room_in_archive(bytes()));
   std::unordered_map<void*, at::Tensor> copies;
@@ -238,7 +264,8 @@ void training_snapshot::fields(archive& a, Module const& model, Optimizer const&
     }
     state_->tensors.push_back({here.name, here.tensor, state_->where.copy(copy.to(here.tensor.device()))});
   }
-  state_->optimizer.fields(a, optimizer);
+  state_->optimizers.resize(optimizers.size());
+  for (std::size_t i = 0; i < optimizers.size(); ++i) state_->optimizers[i].fields(a, *optimizers[i]);
   bool with_engine = state_->random_engine.defined();
   a(with_engine);
   if (with_engine) exchange(a, state_->random_engine);
@@ -255,7 +282,8 @@ void training_snapshot::clear() noexcept {
 
 std::size_t training_snapshot::bytes() const {
   if (empty()) return 0;
-  std::size_t sum = state_->optimizer.bytes();
+  std::size_t sum = 0;
+  for (optimizer_copy const& one : state_->optimizers) sum += one.bytes();
   for (auto const& [name, live, copy] : state_->tensors) sum += bytes_of(copy);
   return sum;
 }

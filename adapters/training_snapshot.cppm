@@ -8,6 +8,8 @@ import autotunenet;
 
 export namespace autotunenet {
 
+using further_optimizers = std::span<torch::optim::Optimizer* const>;
+
 /// A copy of everything that training changes: the model's parameters and buffers, the optimizer's
 /// parameters, state and options, and the default CPU random engine. What runs after a restore is what ran after the
 /// save, bit for bit, where LibTorch itself is deterministic.
@@ -16,7 +18,8 @@ export namespace autotunenet {
 /// and so does its optimizer state. Random engines of other devices, and what the user's own code keeps (a data
 /// loader's place, a schedule), are not part of it.
 ///
-/// Works for LibTorch's optimizers, and for others through their `save` and `load`.
+/// Works for LibTorch's optimizers, and for others through their `save` and `load`. Where several train together, the
+/// further ones are given as `also`, at each call the same ones in the same order.
 class training_snapshot {
  public:
   /// @param random_engine whether the default CPU random engine belongs to it
@@ -43,15 +46,15 @@ class training_snapshot {
 
   /// Copies; storage of an earlier save is used again. Throws `invalid_option` where the optimizer cannot be copied,
   /// and `error` where the folder has no room; what was saved before is lost then.
-  void save(torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);
+  void save(torch::nn::Module const& model, torch::optim::Optimizer const& optimizer, further_optimizers also = {});
 
-  /// Puts everything back; the optimizer must be the one that was saved. Gradients become undefined, so that none of an
+  /// Puts everything back; the optimizers must be those that were saved. Gradients become undefined, so that none of an
   /// abandoned step is applied: until the next backward pass a `step()` does nothing. Every parameter's version counter
   /// moves, so that a graph built before cannot be run backward by mistake. A tensor whose shape has changed since has
   /// the one it had. Throws `error`, before anything is changed, when nothing was saved; and one that names the tensor
   /// where LibTorch cannot write to it.
   /// @param and_random_engine false: the engine, if it belongs to the snapshot, goes on as it is now all the same
-  void restore(torch::optim::Optimizer& optimizer, bool and_random_engine = true) const;
+  void restore(torch::optim::Optimizer& optimizer, bool and_random_engine = true, further_optimizers also = {}) const;
 
   /// Whether the weights are not what one step of the optimizer has made of those that were saved, as far as gradients
   /// tell: of at least 300 numbers that moved, between 35 % and 65 % went the way of the step. Only what is dense and
@@ -59,10 +62,11 @@ class training_snapshot {
   /// save.
   bool replaced(torch::optim::Optimizer const& optimizer) const;
 
-  /// For checkpoints: the snapshot in an archive, by the places of tensors in a model and an optimizer of the same
-  /// make, which may have more parameters and groups than when it was saved. A buffer may have been of another length.
-  /// Reading throws `checkpoint_error` where they are of another make; the snapshot is empty then.
-  void fields(archive& a, torch::nn::Module const& model, torch::optim::Optimizer const& optimizer);
+  /// For checkpoints: the snapshot in an archive, by the places of tensors in a model and as many optimizers of the
+  /// same make, which may have more parameters and groups than when it was saved. A buffer may have been of another
+  /// length. Reading throws `checkpoint_error` where they are of another make; the snapshot is empty then.
+  void fields(archive& a, torch::nn::Module const& model, torch::optim::Optimizer const& optimizer,
+              further_optimizers also = {});
 
   bool with_random_engine() const noexcept { return random_engine_; }
   bool empty() const noexcept;
