@@ -135,7 +135,7 @@ struct torch_tuner::state {
   bool trial_is_over = false;  // the one that the last suggestion is of
 
   state(torch::optim::Optimizer& tuned, suggestions from, torch_options options)
-      : pipeline(std::move(from)),
+      : pipeline(options.watched_by ? std::move(from) | watch(*options.watched_by) : std::move(from)),
         current(first_of(pipeline)),
         values(tuned, current.values.space(), std::move(options.setters)),
         on_restore(std::move(options.on_restore)),

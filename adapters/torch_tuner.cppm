@@ -32,8 +32,12 @@ struct torch_options {
   std::vector<torch::optim::Optimizer*> also = {};
   /// `hook::first`: whichever is called first with a metric. Validations before any call of `on_step_end` are passed
   /// over, as those that check a loop are: the first one, and those since which the optimizer's parameters have not
-  /// moved. Where another hook turns out to be called ten times as often, `event::rare_objective` tells.
+  /// moved. Where another hook turns out to be called ten times as often, `event::rare_objective` tells. `tune` takes
+  /// it from the settings too; beside a pipeline that was made by hand (`make_pipeline`), what `[tuning] objective`
+  /// names must be named here as well.
   hook objective = hook::first;
+  /// Sees the pipeline at work, as by the stage `watch` at its end: a journal, a log. Must outlive the tuner.
+  observer* watched_by = nullptr;
   /// Called when training state was put back, before the suggestion's values are applied. As for a setter, what it
   /// throws passes out of the hook.
   std::function<void(restoration const&)> on_restore = {};

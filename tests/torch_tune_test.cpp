@@ -156,6 +156,23 @@ TEST_CASE("a loop that tells of epochs is not swept through because its first ep
   }
 }
 
+TEST_CASE("an observer that is named sees what goes through the tuner, as one of the stage watch does") {
+  struct counting : observer {
+    std::size_t said = 0, heard = 0;
+    void suggested(suggestion const& next) override { said = next.number; }
+    void observed(suggestion const&, observation const& seen) override { heard += seen.metric == 1.0 ? 1 : 0; }
+  } seen;
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 10.0, scale::log}},
+                        .tuning = {.objective = hook::step}};
+  small_network network;
+  optim::Adam adam(network.parameters());
+  torch_tuner tuner = tune(adam, chosen, {.model = &network, .watched_by = &seen});
+  CHECK(seen.said == 1);
+  for (int i = 0; i < 3; ++i) tuner.on_step_end(1.0);
+  CHECK(seen.heard == 3);
+  CHECK(seen.said == 4);
+}
+
 TEST_CASE("settings without parameters are refused by name") {
   small_network network;
   optim::Adam adam(network.parameters());

@@ -11,6 +11,6 @@ import autotunenet.torch;
 using namespace autotunenet;
 
 void watching(torch::optim::Optimizer& optimizer, std::shared_ptr<torch::nn::Module> const& model,
-              settings const& chosen, search_space const& space) {
+              settings const& chosen) {
 #include "watching.3.inc"
 }
