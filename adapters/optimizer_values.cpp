@@ -128,8 +128,8 @@ void optimizer_values::state::refuse_overlap() const {
     for (group_binding const& one : of_groups) {
       if (!all.how.only() && one.how.only() && all.how.setting() == one.how.setting()) {
         throw invalid_option(
-            std::format("parameters \"{}\" and \"{}\" both set group {}: name all groups at once, or each by itself",
-                        all.how.name(), one.how.name(), *one.how.only()));
+            std::format("parameter \"{}\": group {} is set by \"{}\" too; name all groups at once, or each by itself",
+                        one.how.name(), *one.how.only(), all.how.name()));
       }
     }
   }

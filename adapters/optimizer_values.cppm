@@ -90,8 +90,9 @@ class optimizer_values {
   std::unique_ptr<state> state_;
 };
 
-/// What an optimizer (and setters that have `get`) hold now, as a configuration of a space, inside its bounds: the
-/// start of a pipeline. A parameter that the optimizer does not have is at the middle of its range.
+/// What an optimizer (and setters that have `get`) hold now, as a configuration of a space: the start of a pipeline.
+/// What lies outside the bounds is moved to the nearer one without a word, and so the first suggestion moves it there:
+/// give bounds that contain the start. A parameter that the optimizer does not have is at the middle of its range.
 configuration current_values(torch::optim::Optimizer const& optimizer, search_space const& space,
                              std::vector<setter> const& setters = {});
 

@@ -397,6 +397,11 @@ torch_tuner tune(torch::optim::Optimizer& optimizer, std::filesystem::path const
                  torch_options options) {
   placed_settings const read = read_placed_settings(settings_file);
   try {
+    parameters_of(read.chosen);
+  } catch (invalid_option const& missing) {
+    throw settings_error(read.file, {{.text = missing.what()}});
+  }
+  try {
     return tune(optimizer, read.chosen, std::move(options));
   } catch (invalid_option const& error) {
     read.refuse_parameter(error);

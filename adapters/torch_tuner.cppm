@@ -166,10 +166,10 @@ class [[nodiscard]] torch_tuner {
 };
 
 /// From settings to a tuner in one call: the pipeline that they describe, beginning with what the optimizer (and
-/// setters that have `get`) hold now. Which hook carries the objective is named by the settings or by `options`, once:
-/// `hook::first` is what the other one says. Throws `invalid_option` where they name two, and as `make_pipeline` and
-/// `torch_tuner` do; the one that reads a file also as `read_settings` does, with the place of
-/// a parameter that the optimizer does not have, or cannot take as it is.
+/// setters that have `get`) hold now, or the nearer bound where that lies outside. Which hook carries the objective is
+/// named by the settings or by `options`, once: `hook::first` is what the other one says. Throws `invalid_option` where
+/// they name two, and as `make_pipeline` and `torch_tuner` do; the one that reads a file also as `read_settings` does,
+/// with the place of a parameter that the optimizer does not have, or cannot take as it is.
 torch_tuner tune(torch::optim::Optimizer& optimizer, settings const& chosen, torch_options options = {});
 torch_tuner tune(torch::optim::Optimizer& optimizer, std::filesystem::path const& settings_file,
                  torch_options options = {});

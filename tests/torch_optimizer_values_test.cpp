@@ -183,7 +183,7 @@ TEST_CASE("one group is named by its number, and leaves the others alone") {
   CHECK(values.read()[0] == 0.7);
 
   refused([&] { optimizer_values(sgd, {real{"lr", 0.0, 1.0}, real{"group1.lr", 0.0, 1.0}}); },
-          R"("lr" and "group1.lr" both set group 1)");
+          R"("group1.lr": group 1 is set by "lr" too; name all groups at once)");
   refused([&] { optimizer_values(sgd, {real{"momentum", 0.0, 1.0}}); },
           R"(the groups disagree, 0.6 in group 0 but 0.9 in group 1)");
 }

@@ -75,7 +75,12 @@ TEST_CASE("what the optimizer cannot take of a settings file is told with its pl
           "setter has this name; did you mean \"lr\"?");
   CHECK(
       refusal("  beta1 = { min = 0.5, max = 2.5 }").starts_with(file + ":3:3: [parameters] beta1: 2.5 is not allowed"));
+  CHECK(refusal("\"group0.lr\" = { min = 1e-6, max = 1.0 }")
+            .starts_with(file + ":3:1: [parameters] group0.lr: group 0 is set by \"lr\" too"));
   CHECK(refusal("") == "none");
+  std::ofstream(file) << "[tuning]\nseed = 1\n";
+  CHECK_THROWS_MATCHES(tune(adam, std::filesystem::path(file)), settings_error,
+                       MessageMatches(ContainsSubstring(file + ": [parameters] is missing")));
 }
 
 TEST_CASE(
