@@ -40,6 +40,14 @@ suggestion const& first_of(suggestions& pipeline) {
   return *first;
 }
 
+void refuse_without_parameters(torch::optim::Optimizer const& optimizer) {
+  for (auto const& group : optimizer.param_groups()) {
+    if (!group.params().empty()) return;
+  }
+  throw invalid_option(
+      "the optimizer has no parameters, so that it trains nothing; make it of the model's parameters()");
+}
+
 // Validations that make no objective, however often, while the optimizer's parameters stay what they are: more than
 // that are no check of a loop, but of one whose rate is so low that nothing moves.
 constexpr std::size_t most_checks = 8;
@@ -147,6 +155,7 @@ struct torch_tuner::state {
             .folder = lasting_folder(options.snapshot_folder),
             .snapshots = options.snapshots,
             .also = std::move(options.also)} {
+    refuse_without_parameters(tuned);
     if (!model && !how.also.empty())
       throw invalid_option(
           "also: without a model no optimizer's state is put back; give the model too, or leave it out");

@@ -100,7 +100,8 @@ struct torch_options {
 class [[nodiscard]] torch_tuner {
  public:
   /// Asks for the first suggestion, whose space says what is tuned, and applies it. Throws `invalid_option` as
-  /// `optimizer_values` and `training_slots` do, and where the pipeline has no suggestion to give.
+  /// `optimizer_values` and `training_slots` do, and where the pipeline has no suggestion to give or the optimizer no
+  /// parameters.
   torch_tuner(torch::optim::Optimizer& optimizer, suggestions pipeline, torch_options options = {});
   torch_tuner(torch_tuner&&) noexcept;
   torch_tuner& operator=(torch_tuner&&) noexcept;

@@ -178,6 +178,17 @@ TEST_CASE("an observer that is named sees what goes through the tuner, as one of
   CHECK(seen.said == 4);
 }
 
+TEST_CASE("an optimizer that trains nothing is refused, with a model and without") {
+  small_network network;
+  optim::Adam adam(std::vector<at::Tensor>{});
+  settings const chosen{.parameters = search_space{real{"lr", 1e-6, 10.0, scale::log}}};
+  for (torch::nn::Module* const model :
+       {static_cast<torch::nn::Module*>(nullptr), static_cast<torch::nn::Module*>(&network)}) {
+    CHECK_THROWS_MATCHES(tune(adam, chosen, {.model = model}), invalid_option,
+                         MessageMatches(ContainsSubstring("the optimizer has no parameters")));
+  }
+}
+
 TEST_CASE("settings without parameters are refused by name") {
   small_network network;
   optim::Adam adam(network.parameters());
