@@ -257,8 +257,10 @@ void group_setting::fields(Archive& a) {
     archive::refuse(std::format("has ratios of \"{}\" for {} parameter groups; here the optimizer has {}", name_, count,
                                 members_.size()));
   }
-  for (member& one : members_)
-    a.between(one.own, 0.0, most).between(one.beside, least, most)(one.out)(one.written)(one.present);
+  for (member& one : members_) {
+    a.between(one.own, 0.0, most).between(one.beside, least, most)(one.out)(one.written);
+    a.between(one.present, -largest_hyperparameter, largest_hyperparameter);
+  }
   a(value_);
 }
 template void group_setting::fields<archive>(archive&);

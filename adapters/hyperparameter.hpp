@@ -35,6 +35,10 @@ struct hyperparameter {
   bool has_velocity = false;  ///< 0 switches a state of the optimizer off
 };
 
+/// For what is read: far beyond anything that trains, and so far below where a step leaves the range of single
+/// precision that what an optimizer divides by cannot take it there.
+inline constexpr double largest_hyperparameter = 1e18;
+
 struct optimizer_kind {
   std::string_view name;
   std::span<hyperparameter const> hyperparameters;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -19,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "hyperparameter.hpp"
 #include "optimizer_fields.hpp"
 
 import autotunenet;
@@ -115,6 +117,15 @@ void move_state(OptimizerParamState& state, at::Tensor const& parameter) {
 template <class Options>
 void exchange_options(archive& a, OptimizerOptions& options) {
   fields(a, static_cast<Options&>(options));
+}
+
+/// With what is no number, or beyond these, a step of the optimizer may throw. @throws checkpoint_error
+void check_options(OptimizerOptions const& options) {
+  for (hyperparameter const& one : kind_of(options).hyperparameters) {
+    double const held = one.get(options);
+    if (!(std::abs(held) <= largest_hyperparameter))
+      archive::refuse(std::format("holds {} as \"{}\" of an optimizer", held, one.name));
+  }
 }
 
 template <class Options>
@@ -274,7 +285,10 @@ void optimizer_copy::fields(Archive& a, Optimizer const& optimizer) {
   a.below(saved_groups, groups_here + 1);
   options_.resize(saved_groups);
   if (how_) {
-    for (auto& one : options_) how_->exchange_options(a, *one);
+    for (auto& one : options_) {
+      how_->exchange_options(a, *one);
+      if (a.reading()) check_options(*one);
+    }
   }
   for (at::Tensor const& parameter : all) {
     void* const identity = parameter.unsafeGetTensorImpl();
