@@ -126,9 +126,9 @@ struct bracketed {
       case phase::leap:
       case phase::climb:
       case phase::down:
-        return seen.usable() && !coarse(seen) ? abandon(seen, inner) : follow(seen, inner);
+        return mistaken(seen) ? abandon(seen, inner) : follow(seen, inner);
       case phase::landing:
-        return land(seen, inner);
+        return mistaken(seen) && !(best.level < infinity) ? abandon(seen, inner) : land(seen, inner);
       case phase::proving:
         return prove(seen, inner);
       case phase::through:
@@ -154,7 +154,9 @@ struct bracketed {
   }
 
   // What seemed to be an epoch was none, as an evaluation before the first step, or failures before anything told what
-  // they are of. A stage inside that shares the origin begins with a return to it.
+  // they are of.
+  bool mistaken(observation const& seen) const noexcept { return seen.usable() && !coarse(seen); }
+  // A stage inside that shares the origin begins with a return to it.
   void abandon(observation const& seen, suggestions& inner) {
     now = phase::through;
     extra_state = training_state::drop_trial;
@@ -343,6 +345,7 @@ struct bracketed {
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
   void land(observation const& seen, suggestions& inner) {
     if (broke(seen) && !landed_again && inner.poll() != nullptr) return land_again(seen, inner);
+    if (seen.bad() && !(best.level < infinity)) return wait(seen);
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += std::exchange(untold, 0.0);
@@ -350,6 +353,13 @@ struct bracketed {
     now = after_landing();
     if (now == phase::through) extra_state = training_state::drop_origin;
     pass(passed, inner);
+  }
+
+  // Nothing has been measured yet, and whatever is wrong is for a guard to deal with.
+  void wait(observation const& seen) noexcept {
+    untold += seen.steps;
+    out.events = event::none;
+    out.state = training_state::keep;
   }
 
   // What helped for a while has broken the network after all: nothing is left of what it gained.

@@ -23,8 +23,10 @@ void pilot_plan::follow(double steps, double fall) noexcept {
   doubts_.follow(steps, fall);
 }
 
+// The copy that it begins from takes the place of what the run left for a pilot.
 void pilot_plan::doubt() noexcept {
   doubted_ = true;
+  taken_ = false;
   current_ = doubts_;
 }
 

@@ -80,7 +80,9 @@ bool range_sweep::fail() {
   // Values that rise faster fail later.
   double const apart = rough_failed_ ? 100.0 : std::clamp(lag() * lag(), 1.5, 3.0);
   bool const again = !blameless && value < apart * failed_at_ && failed_at_ < apart * value;
-  if (curve_.warned() || again) {
+  // Twice at about the same value may be chance.
+  bool const no_chance = rough_failed_ || repeated_ == most_repeats;
+  if (curve_.warned() || (again && no_chance)) {
     curve_.fail();
     if (rough_) {
       rough_failed_ = true;

@@ -379,6 +379,33 @@ TEST_CASE("where the metric turns out to be that of epochs, one stage locates th
   }
 }
 
+TEST_CASE("what comes before the first step, and seems to be of an epoch, spoils no run of steps") {
+  bool const fails = GENERATE(false, true);
+  for (std::size_t const times : {1U, 2U, 3U}) {
+    CAPTURE(fails, times);
+    support::trainee<support::noisy_quadratic> training{support::noisy_quadratic(3, 0.1)};
+    search_space const space{real{"lr", 1e-6, 1e2, scale::log}};
+    suggestions tuning =
+        make_pipeline({.parameters = space, .tuning = {.seed = 3, .horizon = 1000}}, space.at({{"lr", 1e-3}}));
+    for (std::size_t step = 0; step < 1000; ++step) {
+      suggestion const& now = tuning.ask();
+      training.carry_out(now.state);  // throws where there is nothing to return to
+      observation seen{.restorable = true, .covers = coverage::step};
+      if (step >= times) {
+        seen.metric = training.now.step(now.values[0]);
+      } else {
+        seen.covers = coverage::epoch;
+        seen.metric = training.now.loss();
+        if (fails) seen.result = outcome::failed;
+      }
+      tuning.tell(seen);
+    }
+    CHECK_FALSE(training.origin);
+    CHECK_FALSE(training.trial);
+    CHECK(training.now.loss() < 0.05);
+  }
+}
+
 TEST_CASE("no step reads a clock") {
   support::clock_reads const before;
   (void)std::chrono::steady_clock::now();

@@ -298,6 +298,33 @@ TEST_CASE("one failure, or one metric that is far out, does not decide where a s
   }
 }
 
+TEST_CASE("nor do two failures at its lowest value, or two that come to the same one by chance") {
+  auto const landing = [](std::vector<std::size_t> const& failing) {
+    trainee<noisy_quadratic> training{noisy_quadratic(3)};
+    auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = 1500, .pilot = 0.0});
+    std::vector<double> failed_at;
+    for (std::size_t step = 0; step < 300; ++step) {
+      suggestion const& s = tuner.ask();
+      training.carry_out(s.state);
+      double const rate = s.values["lr"];
+      if (has(s.events, event::range_test_ended)) return rate;
+      bool const fails = std::ranges::find(failing, step) != failing.end();
+      if (fails) failed_at.push_back(rate);
+      if (failed_at.size() == 2) CHECK(failed_at[0] == failed_at[1]);
+      double const metric = fails ? 0.0 : training.now.step(rate);
+      tuner.tell({.metric = metric, .result = fails ? outcome::failed : outcome::measured, .restorable = true});
+    }
+    return 0.0;
+  };
+  double const undisturbed = landing({});
+  for (auto const& failing : {std::vector<std::size_t>{2, 3}, {3, 5}, {10, 20}}) {
+    double const landed = landing(failing);
+    INFO("failures at steps " << failing[0] << " and " << failing[1] << ": landed " << landed);
+    CHECK(landed > 0.2 * undisturbed);
+    CHECK(landed < 5.0 * undisturbed);
+  }
+}
+
 TEST_CASE("where failures come at random nothing is known of the values: the start is kept, and that is told") {
   noisy_quadratic training(3);
   trainee<noisy_quadratic> one{training};
