@@ -40,6 +40,8 @@ struct annealed {
   bool shape_changed = false;  // by a resume with another horizon, which the pending suggestion knows nothing of
   bool catching_up = false;    // with that shape, by steps that a guard shortens
   double caught = 0.0;         // what ran last
+  double ran_before = 0.0;     // the same, and the peak that it was: what a guard holds while the shape rises is no
+  double peak_before = 0.0;    // lower one
 
   event news = event::none;  // for the next suggestion
   suggestion out{};
@@ -52,9 +54,11 @@ struct annealed {
 
   double shape() const noexcept {
     if (options.horizon == 0) return plateau_multiple * remedy.multiple();
-    double const rising = options.rise * static_cast<double>(options.horizon);
-    return elapsed + 1.0 < rising ? falling() * (elapsed + 1.0) / rising : falling();
+    return rises() ? falling() * (elapsed + 1.0) / rise() : falling();
   }
+
+  double rise() const noexcept { return options.rise * static_cast<double>(options.horizon); }
+  bool rises() const noexcept { return elapsed + 1.0 < rise(); }
 
   double falling() const noexcept { return remedy.multiple() * planned(); }
 
@@ -81,6 +85,8 @@ struct annealed {
       return out;
     }
     out.events |= wanted.events;
+    // What is marked takes the place of what would be dropped, and is carried out before it.
+    if (has(wanted.state, training_state::mark_trial)) out.state = without(out.state, training_state::drop_trial);
     out.state |= wanted.state;
     multiple = shape();
     if (std::exchange(shape_changed, false)) {
@@ -110,6 +116,7 @@ struct annealed {
     // What a trial found is a peak, though the first steps of a run should rise to it.
     if (seen.relocated && options.horizon > 0) multiple = falling();
     bool const went_back = has(out.state, training_state::return_to_best);
+    bool const rose = rises();
     advance(seen);
     if (!axis) {
       observation passed = seen;
@@ -122,17 +129,17 @@ struct annealed {
     passed.number = 0;
     passed.steps += std::exchange(spent, 0.0);
     passed.relocated = std::exchange(moved, false) || seen.relocated || went_back;
-    if (!seen.applied.empty()) {
-      std::ranges::copy(applied_to(out, seen), applied.begin());
-      // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
-      double const ran = applied[*axis];
-      double const suggested = leashed(wanted.values[*axis]);
-      catching_up = catching_up && !seen.relocated && lags_behind(ran);
-      bool const as_suggested = catching_up || ran == out.values[*axis] || multiple <= 0.0;
-      applied[*axis] = as_suggested ? suggested : ran / multiple;
-      passed.applied = applied;
-      follow_outside(seen.relocated, applied[*axis]);
-    }
+    std::ranges::copy(applied_to(out, seen), applied.begin());
+    // What ran as suggested is the inner tuner's own value; a division would lose its last bit, or its bound.
+    double const ran = applied[*axis];
+    double const suggested = leashed(wanted.values[*axis]);
+    catching_up = catching_up && !seen.relocated && lags_behind(ran);
+    bool const as_suggested = catching_up || ran == out.values[*axis] || multiple <= 0.0;
+    applied[*axis] = as_suggested ? suggested : rose && ran == ran_before ? peak_before : ran / multiple;
+    ran_before = ran;
+    peak_before = applied[*axis];
+    passed.applied = applied;
+    follow_outside(seen.relocated, applied[*axis]);
     if (!seen.within.lower.empty() || !seen.within.upper.empty()) passed.within = peaks(seen.within);
     inner.tell(passed);
   }
@@ -142,7 +149,7 @@ struct annealed {
     a(out)(multiple)(elapsed)(plateau_multiple)(plateau);
     a(remedy)(spent)(moved)(anchor)(news);
     std::size_t horizon = options.horizon;
-    a(horizon)(shape_changed)(catching_up)(caught);
+    a(horizon)(shape_changed)(catching_up)(caught)(ran_before)(peak_before);
     shape_changed = shape_changed || horizon != options.horizon;
   }
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <numbers>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -175,6 +176,28 @@ TEST_CASE("the tuner inside stays within an octave of the peak that a trial has 
       tuner.tell({.metric = 1.0, .applied = s.values.values()});
     }
   }
+}
+
+TEST_CASE("the tuner inside hears of the peak that ran, also where it is only said that what was suggested did") {
+  told log;
+  auto tuner = constant(space().at({{"lr", 0.9}}), &log) | anneal({.horizon = 1000});
+  tuner.ask();
+  std::vector<double> const landed{0.02, 0.5};
+  tuner.tell({.metric = 1.0, .applied = landed, .relocated = true});
+  tuner.ask();
+  tuner.tell(1.0);
+  CHECK_THAT(log.applied.back(), WithinRel(0.04, 1e-9));
+}
+
+TEST_CASE("what a guard holds while the shape rises is no lower peak") {
+  told log;
+  auto tuner = constant(space().at({{"lr", 0.1}}), &log) | anneal({.horizon = 1000, .rise = 0.02});
+  for (int t = 0; t < 15; ++t) {
+    suggestion const& s = tuner.ask();
+    std::vector<double> const lowered{0.00125, 0.5};
+    tuner.tell({.metric = 1.0, .applied = t < 4 ? s.values.values() : std::span<double const>(lowered)});
+  }
+  CHECK_THAT(log.applied.back(), WithinRel(0.005, 1e-3));
 }
 
 TEST_CASE("a remedy from outside may lower the peak further than the tuner inside can") {

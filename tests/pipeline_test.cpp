@@ -355,6 +355,28 @@ TEST_CASE("groups with rates of their own, and a rate on a linear scale, train w
   }
 }
 
+TEST_CASE("groups with rates of their own undo what is tried of the best validation, too") {
+  search_space const space{real{"group0.lr", 1e-5, 1.0, scale::log}, real{"group1.lr", 1e-5, 1.0, scale::log}};
+  suggestions tuning = make_pipeline(
+      {.tuning = {.objective = hook::step, .seed = 1, .horizon = 1000, .range_test = false}}, space.center());
+  support::trainee<int> training{};
+  int trials = 0;
+  for (int step = 1; step <= 1000; ++step) {
+    suggestion const& now = tuning.ask();
+    training.carry_out(without(now.state, training_state::return_to_good));  // throws where nothing was saved
+    if (has(now.events, event::best_tried)) ++trials;
+    bool const moved = step > 500;
+    double const level = moved ? 1.5 : 1.0 / (1.0 + 0.02 * step);
+    double const noise = 0.003 * std::sin(12.9898 * step);
+    tuning.tell({.metric = level + noise,
+                 .restorable = true,
+                 .validation = step % 20 == 0 ? level + 0.1 * (moved ? -1.0 : 1.0) + 0.5 * noise : not_a_number,
+                 .covers = coverage::step});
+  }
+  CHECK(trials >= 1);
+  CHECK_FALSE(training.trial);
+}
+
 TEST_CASE("where the metric turns out to be that of epochs, one stage locates the rate, and no copy is left over") {
   std::size_t const horizon = GENERATE(20U, 400U);
   for (double const start : {1e-5, 0.3, 50.0}) {
