@@ -69,6 +69,8 @@ struct guarding {
   void judge(observation const& seen, observation& inward);
   verdict settle_in(verdict now);
   void choose_remedy(bool restorable);
+  bool was_outage(bool restorable) const noexcept;
+  void end_outage();
 
   void check_shape(configuration const& values) const;
   bool returns_state(observation const& seen) const noexcept {
@@ -85,6 +87,8 @@ struct guarding {
   event news = event::none;        // for the next suggestion
   event noticed = event::none;     // the same, by the trainer
   training_state wishes = training_state::keep;
+  bool returns = false;     // to the good values after an outage, with the next suggestion
+  bool had_outage = false;  // since a configuration became good last
 
   std::optional<bounded_step> step{};
   std::optional<safety> safe{};
@@ -160,6 +164,7 @@ void guarding::tell(observation const& seen, suggestions& inner) {
   observation inward = seen;
   inward.number = 0;
   inward.applied = ran;
+  inward.relocated = std::exchange(returns, false) || seen.relocated;
   if (out.number == 1 && returns_state(seen))
     wishes |= training_state::promote;  // what was marked before the first step
   if (out.why != reason::range_test && seen.result != outcome::skipped) judge(seen, inward);
@@ -276,6 +281,8 @@ void guarding::judge(observation const& seen, observation& inward) {
     choose_remedy(restorable);
     return;
   }
+  if (good.proven) had_outage = false;
+  if (was_outage(restorable)) return end_outage();
   verdict const now = settle_in(test.observe(seen.metric, seen.noise));
   if (test.measured()) direction.observe(test.level());
   if (now == verdict::regressed) news |= event::regressed;
@@ -295,6 +302,25 @@ void guarding::judge(observation const& seen, observation& inward) {
     inward.result = outcome::failed;
     choose_remedy(restorable);
   }
+}
+
+// Where nothing could be measured at any value, though the state was one that could be, it was not the values: a lower
+// one would have told.
+bool guarding::was_outage(bool restorable) const noexcept {
+  constexpr std::size_t least = 3;
+  return good.failures >= least && good.known() && good.has_state && restorable && !had_outage;
+}
+
+void guarding::end_outage() {
+  had_outage = returns = true;
+  target = good.values;
+  remedy = reason::rollback;
+  news |= event::rolled_back;
+  wishes |= training_state::return_to_good;
+  care.begin_afresh();
+  care.remedies = 0;
+  good.end_failures();
+  test.interrupt();
 }
 
 // In warm-up nothing is judged; the reference for what follows is the level at its end.
@@ -334,7 +360,7 @@ void guarding::fields(archive& a) {
     a(values);
     if (values.size() != size && !(may_lack && values.empty())) archive::refuse("holds values of another search space");
   };
-  a(out)(settled)(not_followed)(remedy)(news)(noticed)(wishes);
+  a(out)(settled)(not_followed)(remedy)(news)(noticed)(wishes)(returns)(had_outage);
   if (remedy && *remedy != reason::rollback && *remedy != reason::back_off) archive::refuse("holds no remedy");
   bool epochs = by_epochs;
   a(epochs);

@@ -73,6 +73,9 @@ struct guard_options {
 ///   rollback. If training fails again before a new configuration became good, or regresses again before it has come as
 ///   far as it had, or if no configuration ever became good, the guard backs off, each time further, and training state
 ///   goes back all the same. The last straw is told to the inner tuner as `outcome::failed`.
+/// - Where nothing could be measured in three failed stretches or more, in a row and although training state went back,
+///   the values were not the cause: with the first metric after that they are the good ones again, once, and
+///   `observation::relocated` says so inwards.
 /// - A configuration becomes good when it ran with a healthy metric and `patience` healthy observations followed.
 ///   Where the trainer can restore its state, the state is marked when the configuration ran, and the two are kept and
 ///   returned to together. Its state before the first step serves until then. Where a configuration became good whose
@@ -82,8 +85,9 @@ struct guard_options {
 /// - If the metric is still worse once the cooldown is over, though the training state was restored or two remedies
 ///   in a row were tried, the metric itself has moved: it is judged from its present level (`event::rebased`).
 /// - Suggestions of a reversible trial (`reason::range_test`, and the one that ends it) pass within bounds, unjudged;
-///   after it, warm-up and the regression test begin afresh. Where it ends at the origin, no configuration is good yet:
-///   what was belongs to training that was given up. The same holds where training goes back to its best validation
+///   after it, warm-up and the regression test begin afresh, and what was gained before counts on. Where it ends at the
+///   origin, no configuration is good yet: what was belongs to training that was given up. The same holds where
+///   training goes back to its best validation
 ///   (`training_state::return_to_best`), in place of a remedy that was due; what is suggested then is bounded as ever.
 /// - Each observation is passed on, in warm-up and cooldown too, with what was applied.
 ///

@@ -78,6 +78,9 @@ struct last_good {
     calm = 0;
   }
 
+  /// Something was measured again, and is not observed here.
+  void end_failures() noexcept { failures = 0; }
+
   /// Beside the configurations.
   void fields(archive& a) {
     a(has_state)(candidate_has_state)(proven)(survived)(since_mark)(observed)(undisturbed)(failures)(calm);

@@ -109,3 +109,41 @@ TEST_CASE("a space without a parameter known to be safer when smaller backs off 
 }
 
 // Data that shifts.
+
+TEST_CASE("after an outage of the metric the values are the good ones again, and that is told inwards") {
+  support::log told;
+  auto tuner = scripted(start(), [](suggestion& next) { next.why = reason::hold; }, &told) | guard(strict());
+  auto const tell = [&](double metric) {
+    tuner.ask();
+    tuner.tell({.metric = metric, .restorable = true});
+  };
+  for (int step = 0; step < 10; ++step) tell(10.0 - 0.1 * step);
+  for (int step = 0; step < 20; ++step) tell(quiet_nan);
+  CHECK(tuner.ask().values["lr"] < 1e-4);
+  tell(9.0);
+  CHECK(tuner.ask().values["lr"] == 1e-3);
+  CHECK(tuner.ask().why == reason::rollback);
+  tell(9.0);
+  CHECK(told.back().seen.relocated);
+  tell(8.9);
+  CHECK_FALSE(told.back().seen.relocated);
+}
+
+TEST_CASE("values that fail at once after such a return are not returned to again before something became good") {
+  auto tuner = scripted(start(), [](suggestion& next) { next.why = reason::hold; }) | guard(strict());
+  double rate = 0.0;
+  auto const tell = [&](double metric) {
+    tuner.tell({.metric = metric, .restorable = true});
+    rate = tuner.ask().values["lr"];
+  };
+  tuner.ask();
+  for (int step = 0; step < 10; ++step) tell(10.0 - 0.1 * step);
+  int returns = 0;
+  for (int step = 0; step < 60; ++step) {  // measured where the rate is low enough alone
+    double const before = rate;
+    tell(rate > 2e-4 ? quiet_nan : 9.0);
+    if (rate > 2.0 * before) ++returns;
+  }
+  CHECK(returns == 1);
+  CHECK(rate <= 2e-4);
+}
