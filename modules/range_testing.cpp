@@ -71,9 +71,11 @@ void range_testing::tell(observation const& seen, suggestions& inner) {
 void range_testing::start(observation const& seen, suggestions& inner) {
   bool const epochs = seen.covers == coverage::epoch;
   bool const located = seen.relocated;  // by a stage outside, which has dropped the origin that was shared
+  spent += seen.steps;
+  if (epochs && seen.bad() && !located) return wait();
   if (sweep.steps() > 0 && seen.restorable && !epochs && !located) {
     now = phase::sweep;
-    spent = std::max(seen.steps, 1.0);
+    spent = std::max(spent, 1.0);
     out.why = reason::range_test;
     out.events = event::range_test_began;
     out.state = training_state::return_to_origin;
@@ -86,7 +88,15 @@ void range_testing::start(observation const& seen, suggestions& inner) {
     extra_events = event::not_located | (sweep.steps() > 0 ? event::not_restorable : event::run_too_short);
   else if (sweep.steps() > 0 && !located)
     extra_state = training_state::drop_origin;
-  pass(seen, inner);
+  observation passed = seen;
+  passed.steps = std::exchange(spent, 0.0);
+  pass(passed, inner);
+}
+
+// What fails before anything was measured may not have been an epoch.
+void range_testing::wait() {
+  out.events = event::none;
+  out.state = training_state::keep;
 }
 
 void range_testing::follow_sweep(observation const& seen, suggestions& inner) {

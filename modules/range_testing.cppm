@@ -43,6 +43,7 @@ struct range_testing {
 
   // The sweep, and where it leads.
   void start(observation const& seen, suggestions& inner);
+  void wait();
   void follow_sweep(observation const& seen, suggestions& inner);
   void finish_sweep(suggestions& inner);
   bool keep_start(suggestions& inner);
