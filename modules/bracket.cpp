@@ -75,6 +75,7 @@ struct bracketed {
   double count = 0.0;     // of the metrics in its second half, and their mean
   double mean = 0.0;
   bool failed = false;
+  bool given_up = false;  // what would be tried could not be undone
   bool landed_again = false;
   int better = 0;  // than the start's own first metric, after the search
   int no_better = 0;
@@ -167,13 +168,27 @@ struct bracketed {
   }
 
   void follow(observation const& seen, suggestions& inner) {
+    training_state const asked = std::exchange(out.state, training_state::keep);
     out.events = gone > 0.0 ? event::none : far_for_epochs(seen);
-    out.state = training_state::keep;
     advance(seen);
     untold += seen.steps;
+    if (has(asked, training_state::mark_trial) && !seen.restorable) return go_without(asked, seen, inner);
     failed = failed || seen.bad();
     if (seen.usable() && 2 * ++taken > rung) mean += (seen.metric - mean) / ++count;
     if (failed || taken >= rung) conclude(failed ? infinity : mean, inner);
+  }
+
+  // The copy that would undo this value was not made. What began at the origin begins there once more, as does what has
+  // failed.
+  void go_without(training_state asked, observation const& seen, suggestions& inner) {
+    given_up = true;
+    out.events |= event::not_restorable;
+    if (!fell() && !rose() && best.level < infinity) out.events |= event::not_located;
+    if (has(asked, training_state::return_to_origin) || seen.bad()) {
+      kept = 0.0;
+      out.state |= training_state::return_to_origin;
+    }
+    finish_at(best.level < infinity ? best.where : fallen(), inner);
   }
 
   void advance(observation const& seen) noexcept {
@@ -268,9 +283,11 @@ struct bracketed {
   }
   bool can_rise() const noexcept {
     double const least = trials() + (rose() ? one_more : 0.0);
-    return best.level < infinity && risen() > best.where + clearly && affordable(options.budget, least);
+    return !given_up && best.level < infinity && risen() > best.where + clearly && affordable(options.budget, least);
   }
-  bool can_fall() const noexcept { return lowest > fallen() + clearly && affordable(options.rescue_budget, trials()); }
+  bool can_fall() const noexcept {
+    return !given_up && lowest > fallen() + clearly && affordable(options.rescue_budget, trials());
+  }
   bool affordable(double budget, double least) const noexcept {
     double const each = static_cast<double>(rung);
     double const lost = gone - kept + each;
@@ -405,7 +422,7 @@ struct bracketed {
     a.between(now, phase::first, phase::through);
     if (rates.none() && now != phase::through) archive::refuse("searches a parameter that is not here");
     a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
-    a(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
+    a(given_up)(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
     a.between(rung, std::size_t{1}, std::numeric_limits<std::size_t>::max() / 2);
     if (now == phase::first && gone == 0.0) rung = planned_rung;
     a.between(better, 0, proof).between(no_better, 0, doubt);

@@ -128,6 +128,7 @@ struct branch_tested {
 
   void follow(observation const& seen, suggestions& inner) {
     spent += seen.steps;
+    if (has(out.state, training_state::mark_trial) && !seen.restorable) return go_without(inner);
     out.events = event::none;
     out.state = training_state::keep;
     ++step;
@@ -151,13 +152,24 @@ struct branch_tested {
     start_branch();
   }
 
+  // The copy that branches leave from was not made: the run goes on from the first step of one.
+  void go_without(suggestions& inner) {
+    leave(reason::hold, inner);
+    out.events |= event::not_restorable;
+  }
+
   void finish(suggestions& inner) {
+    leave(reason::exploit, inner);
+    out.state |= training_state::return_to_trial;
+    if (auto const turning = curve->turning_point()) rates.set(out.values, base * options.back_off * *turning);
+  }
+
+  void leave(reason why, suggestions& inner) {
     now = phase::landing;
     out.values = inner.ask().values;
-    if (auto const turning = curve->turning_point()) rates.set(out.values, base * options.back_off * *turning);
-    out.why = reason::exploit;
+    out.why = why;
     out.events = event::range_test_ended;
-    out.state = training_state::return_to_trial | training_state::drop_trial;
+    out.state = training_state::drop_trial;
   }
 
   void fields(archive& a) {

@@ -43,6 +43,10 @@ class overfitting_remedy {
   /// In a trial. True where it has just been kept: training goes on from another state than before.
   bool follow_trial(observation const& seen, double elapsed) noexcept {
     if (std::isfinite(seen.validation)) detector_.validate(seen.validation);
+    if (trial_ == trial::marking && !seen.restorable) {
+      go_without(elapsed);
+      return false;
+    }
     double const tried = elapsed - tried_since_, whole = static_cast<double>(horizon_);
     if (seen.bad() || tried >= 2.0 * judged_part * whole) {
       leave_trial(elapsed);
@@ -61,7 +65,8 @@ class overfitting_remedy {
   }
 
   void fields(archive& a) {
-    a(multiple_)(news_)(wishes_)(judged_)(detector_)(best_saved_)(left_best_saved_)(tried_since_)(spoilt_);
+    a(multiple_)(news_)(
+        wishes_)(judged_)(detector_)(best_saved_)(left_best_saved_)(tried_since_)(spoilt_)(copy_refused_);
     a.between(trial_, trial::none, trial::running);
     a(latest_horizon_);
     latest_horizon_ = std::max(latest_horizon_, horizon_);
@@ -129,7 +134,7 @@ class overfitting_remedy {
   bool can_try(observation const& seen, double elapsed) const noexcept {
     auto const whole = static_cast<double>(horizon_);
     double const settled = seen.covers == coverage::epoch ? settled_part_by_epochs : settled_part;
-    return seen.restorable && elapsed >= settled * static_cast<double>(latest_horizon_) &&
+    return seen.restorable && !copy_refused_ && elapsed >= settled * static_cast<double>(latest_horizon_) &&
            elapsed + 2.0 * judged_part * whole < whole;
   }
 
@@ -150,6 +155,13 @@ class overfitting_remedy {
   void leave_trial(double elapsed) noexcept {
     end_trial(elapsed);
     wishes_ |= training_state::return_to_trial;
+  }
+
+  // The copy that would undo the trial was not made: training goes on where it is.
+  void go_without(double elapsed) noexcept {
+    end_trial(elapsed);
+    copy_refused_ = true;
+    news_ |= event::not_restorable;
   }
 
   // What has spoilt training goes on, so training begins from there again and again, at ever lower rates.
@@ -173,8 +185,9 @@ class overfitting_remedy {
   bool best_saved_ = false;       // the state at the best validation
   bool left_best_saved_ = false;  // the same before validation shifted
   trial trial_ = trial::none;
-  double tried_since_ = 0.0;  // what had elapsed then
-  bool spoilt_ = false;       // training leads away from the best validation, whatever its own metric does
+  double tried_since_ = 0.0;   // what had elapsed then
+  bool copy_refused_ = false;  // of what a trial began from: there are no more
+  bool spoilt_ = false;        // training leads away from the best validation, whatever its own metric does
 };
 
 }  // namespace autotunenet

@@ -293,6 +293,7 @@ void range_testing::start_pilot(double value) {
 
 void range_testing::follow_pilot(observation const& seen, suggestions& inner) {
   spent += seen.steps;
+  if (has(out.state, training_state::mark_trial) && !seen.restorable) return go_without_pilots(inner);
   proof.follow_pilot(seen.steps, metric_of(seen));
   out.events = event::none;
   out.state = training_state::keep;
@@ -322,6 +323,17 @@ void range_testing::go_on_with_pilot(suggestions& inner) {
 void range_testing::leave_pilots(suggestions& inner) {
   land_at(plan.compared_value(), reason::hold, event::range_test_ended, inner);
   out.state |= training_state::return_to_trial | training_state::drop_trial;
+  if (!unsettled()) out.state |= training_state::drop_origin;
+}
+
+// The copy that would undo the pilot was not made: the run goes on from the pilot's first step, or from the origin and
+// that.
+void range_testing::go_without_pilots(suggestions& inner) {
+  if (has(out.state, training_state::return_to_origin)) proof.begin_anew();
+  plan.begin_anew();
+  plan.give_up();
+  land_at(plan.compared_value(), reason::hold, event::range_test_ended | event::not_restorable, inner);
+  out.state = training_state::drop_trial;
   if (!unsettled()) out.state |= training_state::drop_origin;
 }
 

@@ -72,6 +72,7 @@ struct range_testing {
   void follow_pilot(observation const& seen, suggestions& inner);
   void go_on_with_pilot(suggestions& inner);
   void leave_pilots(suggestions& inner);
+  void go_without_pilots(suggestions& inner);
 
   bool follows_inner() const noexcept {
     return now == phase::proving || now == phase::watching || now == phase::through;

@@ -279,6 +279,62 @@ TEST_CASE("a copy that was left out while the first value runs does not end a se
   CHECK_FALSE(has(events, event::not_located));
 }
 
+TEST_CASE("where the copy that undoes a value is not made, the search ends with one epoch of it") {
+  for (double const start : {1e-4, 1e-2, 0.3, 3.0}) {
+    for (int const refused : {1, 2, 3}) {
+      course log;
+      trainee<noisy_quadratic> training{noisy_quadratic(3)};
+      auto tuner = following(space().at({{"lr", start}}), &log) | bracket({.horizon = 20});
+      double before = start;  // at the last copy that was made
+      int marks = 0, ended = 0;
+      for (int epoch = 0; epoch < 20; ++epoch) {
+        suggestion const& s = tuner.ask();
+        bool const marked = has(s.state, training_state::mark_trial);
+        bool const missing = marked && ++marks == refused;
+        INFO("start " << start << ", without copy " << refused << ", epoch " << epoch);
+        CHECK(marks <= refused);
+        CHECK_FALSE((marks == refused && has(s.state, training_state::return_to_trial)));
+        if (ended == 0 && marks == refused && !missing) {
+          ended = epoch;
+          CHECK(s.why == reason::start);
+          CHECK(std::abs(std::log(s.values["lr"] / before)) < 1e-9);
+          CHECK(has(s.events, event::range_test_ended));
+          CHECK(has(s.events, event::not_restorable));
+          CHECK(has(s.events, event::not_located) == (before == start));
+        }
+        if (ended > 0) CHECK(s.why != reason::range_test);
+        training.carry_out(missing ? without(s.state, training_state::mark_trial) : s.state);
+        double const rate = s.values["lr"];
+        tuner.tell({.metric = quadratic_epoch(training.now, rate), .restorable = !missing, .covers = coverage::epoch});
+        if (!tuner.finished() && has(tuner.ask().state, training_state::mark_trial)) before = rate;
+      }
+      training.carry_out(tuner.ask().state);
+      CHECK_FALSE(training.trial);
+      CHECK_FALSE(training.origin);
+      double sum = 0.0;
+      for (double const steps : log.steps) sum += steps;
+      CHECK(sum == 20.0);
+    }
+  }
+}
+
+TEST_CASE("a value that fails and has no copy to be undone by is undone from the beginning") {
+  trainee<mortal> training{};
+  auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 5});
+  bool fails = false;
+  for (int epoch = 0; epoch < 5; ++epoch) {
+    suggestion const& s = tuner.ask();
+    if (std::exchange(fails, has(s.state, training_state::mark_trial))) {
+      CHECK(has(s.state, training_state::return_to_origin));
+      CHECK_FALSE(has(s.state, training_state::return_to_trial));
+    }
+    training.carry_out(without(s.state, training_state::mark_trial));
+    double const metric = fails ? std::numeric_limits<double>::quiet_NaN() : mortal_epoch(training.now, s.values["lr"]);
+    tuner.tell({.metric = metric, .restorable = !fails, .covers = coverage::epoch});
+  }
+  CHECK_FALSE(training.now.dead);
+}
+
 TEST_CASE("a run that cannot afford a search goes without") {
   auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 4});
   for (int epoch = 0; epoch < 4; ++epoch) {

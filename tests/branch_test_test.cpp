@@ -158,6 +158,29 @@ TEST_CASE("without a horizon, a gain, or a trainer that restores, there are no b
   }
 }
 
+TEST_CASE("where the copy that branches leave from is not made, the first step of one is the last") {
+  course log;
+  noisy_quadratic training(4);
+  auto tuner = following(space().at({{"lr", 0.2}}), &log) | branch_test({.horizon = 4000});
+  int tried = 0;
+  event told = event::none;
+  for (int step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    bool const marks = has(s.state, training_state::mark_trial);
+    tried += s.why == reason::range_test ? 1 : 0;
+    told |= s.events;
+    CHECK_FALSE(has(s.state, training_state::return_to_trial));
+    CHECK(has(s.state, training_state::drop_trial) == has(s.events, event::range_test_ended));
+    CHECK_THAT(s.values["lr"], WithinRel(0.2, 1e-9));
+    tuner.tell({.metric = training.step(s.values["lr"]), .restorable = !marks});
+  }
+  CHECK(tried == 1);
+  CHECK(told == (event::range_test_began | event::range_test_ended | event::not_restorable));
+  double all = 0.0;
+  for (double const steps : log.steps) all += steps;
+  CHECK(all == 1000.0);
+}
+
 TEST_CASE("in a run too short for branches the stage passes on all that it is told, and all that is suggested") {
   course plain, passed;
   auto without = following(space().at({{"lr", 1e-3}}), &plain) | range_test({.horizon = 500});

@@ -54,6 +54,7 @@ struct shifted_run {
   std::size_t failing_trial_step = 0;     // counted from 1; 0: none
   std::size_t last_validation = horizon;  // steps
   bool restorable = true;
+  bool copies_trials = true;
   anneal_options options{.horizon = horizon, .shape = annealing::linear, .hold = 1.0};
 };
 
@@ -85,7 +86,8 @@ run_end train(shifted_run const& of, std::optional<std::size_t> resumed_at = std
     suggestion const& now = tuner.ask();
     bool const begins = !std::exchange(in_trial, now.why == reason::range_test) && in_trial;
     if (begins) found.followed_before = training.now.followed;
-    training.carry_out(now.state);
+    bool const refused = !of.copies_trials && has(now.state, training_state::mark_trial);
+    training.carry_out(refused ? without(now.state, training_state::mark_trial) : now.state);
     if (has(now.state, training_state::return_to_trial)) found.followed_after = training.now.followed;
     found.events |= now.events;
     found.rate = now.values[0];
@@ -95,7 +97,7 @@ run_end train(shifted_run const& of, std::optional<std::size_t> resumed_at = std
     bool const validates = (step + 1) % of.validated_every == 0 && step < of.last_validation;
     bool const fails = in_trial && found.trial_steps == of.failing_trial_step;
     tuner.tell({.metric = fails ? quiet_nan : metric,
-                .restorable = of.restorable,
+                .restorable = of.restorable && !refused,
                 .validation = validates ? training.now.validation() : quiet_nan,
                 .covers = coverage::step});
   }
@@ -165,6 +167,17 @@ TEST_CASE("a trial that fails, or in which nothing is validated, is undone") {
   CHECK(silent.trial_steps > 0);
   CHECK(silent.trial_steps <= 81);
   CHECK(silent.followed_after == silent.followed_before);
+}
+
+TEST_CASE("where the copy that undoes a trial is not made, there is one step of it, and no further trial") {
+  for (std::optional<std::size_t> const resumed : {std::optional<std::size_t>{}, std::optional<std::size_t>{700}}) {
+    auto const found = train({.failing_trial_step = 1, .copies_trials = false}, resumed);
+    CHECK(found.trial_steps == 1);
+    CHECK(has(found.events, event::not_restorable));
+    CHECK_FALSE(has(found.events, event::best_kept));
+    CHECK(found.now.followed >= found.followed_before);
+    CHECK_FALSE(found.slot_taken);
+  }
 }
 
 TEST_CASE("a run that is resumed in a trial of its best state ends as one that was not") {

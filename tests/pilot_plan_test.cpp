@@ -102,6 +102,38 @@ struct slow_to_begin {
   bool unharmed() const { return !dead; }
 };
 
+/// Trains a run for whose pilots no copy is made.
+template <class Network, class Metric>
+void check_without_copies(Network network, double start, std::size_t horizon, Metric metric) {
+  course log;
+  trainee<Network> training{network};
+  auto tuner = following(rate_space().at({{"lr", start}}), &log) | range_test({.horizon = horizon});
+  double landed = 0.0;
+  int refused = 0;
+  bool ends = false;
+  for (std::size_t step = 0; step < horizon; ++step) {
+    suggestion const& s = tuner.ask();
+    CHECK_FALSE(has(s.state, training_state::return_to_trial));
+    if (ends) {
+      CHECK(s.why == reason::hold);
+      CHECK(s.values["lr"] == landed);
+      CHECK(s.events == (event::range_test_ended | event::not_restorable));
+      CHECK(has(s.state, training_state::drop_trial));
+    }
+    ends = has(s.state, training_state::mark_trial);
+    refused += ends ? 1 : 0;
+    if (has(s.events, event::range_test_ended | event::backed_off)) landed = s.values["lr"];
+    training.carry_out(without(s.state, training_state::mark_trial));
+    double const noise = 0.01 * static_cast<double>((step * 7919) % 11) / 11.0;
+    tuner.tell({.metric = metric(training.now, s.values["lr"]) + noise, .restorable = !ends});
+  }
+  CHECK(refused == 1);
+  CHECK_FALSE(training.origin);
+  double all = 0.0;
+  for (double const steps : log.steps) all += steps;
+  CHECK(all == static_cast<double>(horizon));
+}
+
 /// A policy that finds little and sticks to it where rates are high, and much where they are not.
 struct gives_up_exploring {
   std::mt19937_64 engine{};
@@ -202,6 +234,12 @@ TEST_CASE("a pilot that was slower is not tried again where the run gains more t
   CHECK(result.landed[1] == result.landed[0]);
   CHECK(result.lost < 100.0);
   CHECK_FALSE(result.kept_copies);
+}
+
+TEST_CASE("where the copy that undoes a pilot is not made, there is one step of it, and no further pilot") {
+  check_without_copies(learner{}, 1e-3, 1000, learning(1.0));
+  check_without_copies(slow_to_begin{.tolerated = 0.005}, 0.1, 4000,
+                       [](slow_to_begin& network, double rate) { return network.step(rate); });
 }
 
 TEST_CASE("a run that has landed next to its upper bound has no pilot above it") {
