@@ -424,7 +424,7 @@ struct bracketed {
     a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
     a(given_up)(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
     a.between(rung, std::size_t{1}, std::numeric_limits<std::size_t>::max() / 2);
-    if (now == phase::first && gone == 0.0) rung = planned_rung;
+    if (a.reading() && now == phase::first && gone == 0.0) rung = planned_rung;
     a.between(better, 0, proof).between(no_better, 0, doubt);
   }
 };
