@@ -74,7 +74,7 @@ class range_sweep {
     steps_ = steps;
     a(rough_);
     pass_.fields(a, steps_);
-    a.between(broken_at_, std::numeric_limits<double>::min(), std::numeric_limits<double>::infinity());
+    a.between(broken_at_, std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::infinity());
     if (a.reading()) curve_.plan(curve_length());
     a(curve_)(not_followed_)(failed_at_)(rough_failed_)(random_);
     a.below(repeated_, most_repeats + 1);

@@ -33,7 +33,7 @@ class sweep_pass {
   /// @param most values that a pass may have
   template <class Archive>
   void fields(Archive& a, std::size_t most) {
-    constexpr double smallest = std::numeric_limits<double>::min(), largest = std::numeric_limits<double>::max();
+    constexpr double smallest = std::numeric_limits<double>::denorm_min(), largest = std::numeric_limits<double>::max();
     a.below(length_, most + 1).below(held_, most + 1).below(taken_, length_ + 1);
     if (length_ == 0) return;
     if (length_ < held_ + 2) a.refuse("holds a pass of too few values");

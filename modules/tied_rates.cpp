@@ -37,7 +37,11 @@ tied_rates::tied_rates(search_space const& space, std::string_view name, std::st
 }
 
 void tied_rates::tie(configuration const& values) {
-  for (rate& one : rates_) one.ratio = std::max(values[one.index], one.lowest) / value(values);
+  using limits = std::numeric_limits<double>;
+  for (rate& one : rates_) {
+    one.ratio =
+        std::clamp(std::max(values[one.index], one.lowest) / value(values), limits::denorm_min(), limits::max());
+  }
 }
 
 double tied_rates::value(configuration const& values) const noexcept { return value(values.values()); }
@@ -59,7 +63,7 @@ void tied_rates::hold_others(configuration& values, std::span<double const> othe
 
 void tied_rates::fields(archive& a) {
   using limits = std::numeric_limits<double>;
-  for (rate& one : rates_) a.between(one.ratio, limits::min(), limits::max());
+  for (rate& one : rates_) a.between(one.ratio, limits::denorm_min(), limits::max());
 }
 
 }  // namespace autotunenet

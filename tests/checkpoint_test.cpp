@@ -116,6 +116,28 @@ TEST_CASE("what a pipeline suggests after a resume is bit for bit what it would 
   }
 }
 
+TEST_CASE("a run whose rate reaches down to the least number there is can be resumed anywhere") {
+  constexpr double least = std::numeric_limits<double>::denorm_min();
+  search_space const space{real{"one.lr", least, 1.0, scale::log}, real{"two.lr", least, 1.0, scale::log}};
+  for (double const first : {least, 1e-3}) {
+    configuration const start = space.at({{"one.lr", first}, {"two.lr", 1e-3}});
+    auto const make = [&] {
+      return make_pipeline({.tuning = {.objective = hook::step, .seed = 5, .horizon = 3000}}, start);
+    };
+    suggestions tuner = make();
+    for (int step = 0; step < 400; ++step) {
+      suggestion const& s = tuner.ask();
+      tuner.tell({.metric = s.values[0] > 0.1 ? 9.0 : 1.0 / (1.0 + 0.01 * step), .restorable = true});
+      if (step % 5 != 0) continue;
+      INFO("first " << first << ", step " << step);
+      std::vector<std::byte> const bytes = save(tuner);
+      suggestions resumed = make();
+      REQUIRE_NOTHROW(load(resumed, bytes));
+      CHECK(same_bits(tuner.ask(), resumed.ask()));
+    }
+  }
+}
+
 TEST_CASE("a pipeline that was used for something else takes up what is loaded") {
   for (recipe const& one : recipes()) {
     INFO(one.name);
