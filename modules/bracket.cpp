@@ -11,6 +11,8 @@ module;
 #include <string>
 #include <utility>
 
+#include "override_check.hpp"
+
 module autotunenet;
 
 import :tied_rates;
@@ -75,7 +77,8 @@ struct bracketed {
   double count = 0.0;     // of the metrics in its second half, and their mean
   double mean = 0.0;
   bool failed = false;
-  bool given_up = false;  // what would be tried could not be undone
+  override_check check{};
+  bool given_up = false;  // what would be tried could not be undone, or would not run
   bool landed_again = false;
   int better = 0;  // than the start's own first metric, after the search
   int no_better = 0;
@@ -173,6 +176,7 @@ struct bracketed {
     advance(seen);
     untold += seen.steps;
     if (has(asked, training_state::mark_trial) && !seen.restorable) return go_without(asked, seen, inner);
+    if (overridden(seen) && now != phase::first) return leave_alone(inner);
     failed = failed || seen.bad();
     if (seen.usable() && 2 * ++taken > rung) mean += (seen.metric - mean) / ++count;
     if (failed || taken >= rung) conclude(failed ? infinity : mean, inner);
@@ -189,6 +193,24 @@ struct bracketed {
       out.state |= training_state::return_to_origin;
     }
     finish_at(best.level < infinity ? best.where : fallen(), inner);
+  }
+
+  // Of a value that does not run at all nothing can be learned, however few its observations are.
+  bool overridden(observation const& seen) {
+    std::size_t const excused = std::min(rung - 1, override_check::by_chance);
+    return check.overridden(rates.value(out.values), rates.ran(out, seen), excused);
+  }
+
+  // Something else sets the value too: the run goes on where it was, from the beginning where that had failed.
+  void leave_alone(suggestions& inner) {
+    given_up = true;
+    if (best.level < infinity) {
+      take_back();
+    } else {
+      kept = 0.0;
+      out.state |= training_state::return_to_origin;
+    }
+    finish_at(best.where, inner);
   }
 
   void advance(observation const& seen) noexcept {
@@ -422,7 +444,7 @@ struct bracketed {
     a.between(now, phase::first, phase::through);
     if (rates.none() && now != phase::through) archive::refuse("searches a parameter that is not here");
     a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
-    a(given_up)(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
+    a(check)(given_up)(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
     a.between(rung, std::size_t{1}, std::numeric_limits<std::size_t>::max() / 2);
     if (a.reading() && now == phase::first && gone == 0.0) rung = planned_rung;
     a.between(better, 0, proof).between(no_better, 0, doubt);

@@ -42,7 +42,8 @@ struct bracket_options {
 /// The inner tuner begins when the search has ended, at what was found; it is told so by `observation::applied` and
 /// `relocated`, and by `steps` how much of the run is gone. Suggestions of the search carry `reason::range_test`.
 /// Where a copy that a value would be undone by is not made, which the observation that answers for it says by not
-/// being `restorable`, the search ends with that observation. Without a trainer that can restore its state, which
+/// being `restorable`, the search ends with that observation; where a value did not run, since something else sets it
+/// too, it ends with that value, which is undone. Without a trainer that can restore its state, which
 /// `event::not_located` tells, and where the metric is of single steps, all passes unchanged; so it does for a space
 /// without "lr". Throws `invalid_option`, in ask where another parameter is named and not there.
 class bracket {

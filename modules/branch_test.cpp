@@ -12,6 +12,7 @@ module;
 #include <utility>
 
 #include "branch_curve.hpp"
+#include "override_check.hpp"
 #include "sample_mean.hpp"
 
 module autotunenet;
@@ -53,6 +54,7 @@ struct branch_tested {
   double multiple = 1.0;  // of the running branch
   std::size_t step = 0;   // in the running branch
   sample_mean at_end{};   // of its metrics
+  override_check check{};
   suggestion out{};
 
   suggestion const& ask(suggestions& inner) {
@@ -129,6 +131,7 @@ struct branch_tested {
   void follow(observation const& seen, suggestions& inner) {
     spent += seen.steps;
     if (has(out.state, training_state::mark_trial) && !seen.restorable) return go_without(inner);
+    if (check.overridden(rates.value(out.values), rates.ran(out, seen))) return go_back(inner);
     out.events = event::none;
     out.state = training_state::keep;
     ++step;
@@ -158,6 +161,12 @@ struct branch_tested {
     out.events |= event::not_restorable;
   }
 
+  // Something else sets the value too: branches tell nothing.
+  void go_back(suggestions& inner) {
+    leave(reason::hold, inner);
+    out.state |= training_state::return_to_trial;
+  }
+
   void finish(suggestions& inner) {
     leave(reason::exploit, inner);
     out.state |= training_state::return_to_trial;
@@ -176,7 +185,7 @@ struct branch_tested {
     a.section("branch test");
     a.between(now, phase::waiting, phase::through);
     if (rates.none() && now != phase::through) archive::refuse("tests a parameter that is not here");
-    a(rates)(elapsed)(spent)(start_level)(recent_level)(base)(step)(at_end)(out);
+    a(rates)(elapsed)(spent)(start_level)(recent_level)(base)(step)(at_end)(check)(out);
     a(told)(horizon).between(due, 0.0, std::numeric_limits<double>::max());
     a.at_most(length, options.most_steps, "branch_test: most_steps");
     if (now == phase::branching && length == 0) archive::refuse("holds branches of no steps");

@@ -37,8 +37,10 @@ struct branch_test_options {
 ///
 /// Suggestions of a branch carry `reason::range_test`. There are none where the trainer cannot restore its state or the
 /// horizon is too short: then all passes unchanged. Where the saving of the state is answered by an observation that is
-/// not `restorable`, as where there is no room for a copy, the test ends with that step, which stays. A space without
-/// "lr" passes unchanged. Throws `invalid_option`, in ask where another parameter is named and not there.
+/// not `restorable`, as where there is no room for a copy, the test ends with that step, which stays. Where something
+/// else sets the parameter too, as a schedule of the training loop's own, a branch is undone after some steps, and is
+/// the last. A space without "lr" passes unchanged. Throws `invalid_option`, in ask where another parameter is named
+/// and not there.
 class branch_test {
  public:
   explicit branch_test(branch_test_options options = {}, std::pmr::memory_resource* memory = nullptr);

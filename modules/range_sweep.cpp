@@ -37,13 +37,6 @@ std::size_t range_sweep::steps_for(options const& given) noexcept {
   return std::max(std::min({given.most_steps, usual, affordable}), given.least_steps);
 }
 
-bool range_sweep::overridden(double wanted, double ran) noexcept {
-  constexpr std::size_t by_chance = 2;
-  constexpr double apart = 1.01;
-  not_followed_ = ran > apart * wanted || wanted > apart * ran ? not_followed_ + 1 : 0;
-  return not_followed_ > by_chance;
-}
-
 void range_sweep::begin(double lowest, double highest) {
   constexpr double rounding = 1e-9;  // of a whole number of decades
   auto const rising = static_cast<std::size_t>(std::ceil(decades_between(lowest, highest) - rounding));

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "override_check.hpp"
 #include "range_curve.hpp"
 #include "sweep_pass.hpp"
 
@@ -41,11 +42,10 @@ class range_sweep {
   /// Begins the finer pass after a rough one. False where there is none.
   bool refine();
 
-  /// The value that ran where one was wanted. True where something else sets it too, as a schedule of the training
-  /// loop's own: metrics say nothing of the sweep's values then.
-  bool overridden(double wanted, double ran) noexcept;
+  /// The value that ran where one was wanted. True where something else sets it too.
+  bool overridden(double wanted, double ran) noexcept { return check_.overridden(wanted, ran); }
   /// Whether the last value ran.
-  bool followed() const noexcept { return not_followed_ == 0; }
+  bool followed() const noexcept { return check_.followed(); }
   /// Whether metrics speak of the values: those ran, and failures did not come at random.
   bool speaks() const noexcept { return followed() && !random_; }
 
@@ -76,7 +76,7 @@ class range_sweep {
     pass_.fields(a, steps_);
     a.between(broken_at_, std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::infinity());
     if (a.reading()) curve_.plan(curve_length());
-    a(curve_)(not_followed_)(failed_at_)(rough_failed_)(random_);
+    a(curve_)(check_)(failed_at_)(rough_failed_)(random_);
     a.below(repeated_, most_repeats + 1);
   }
 
@@ -98,8 +98,8 @@ class range_sweep {
   sweep_pass pass_;
   double broken_at_ = std::numeric_limits<double>::infinity();  // what showed divergence in a rough pass
   range_curve curve_;
-  std::size_t not_followed_ = 0;  // values in a row, the last ones, that did not run
-  double failed_at_ = 0.0;        // in the sweep before; 0: nowhere
+  override_check check_;
+  double failed_at_ = 0.0;  // in the sweep before; 0: nowhere
   std::size_t repeated_ = 0;
   bool rough_failed_ = false;  // that was in the rough pass, for certain
   bool random_ = false;        // failures came at values far apart

@@ -66,7 +66,9 @@ struct range_test_options {
 /// nothing to lose. One that is slower, and loses nothing, is undone, and tried once more as many steps later if the
 /// run has gained no more by then. Where the first is worse, the run itself may be too high: a pilot of 0.35 times the
 /// value begins at the saved state, and has to be better. Otherwise the run goes on where it was. A pilot that is gone
-/// on with and does harm, or falls behind by `proof`, is undone.
+/// on with and does harm, or falls behind by `proof`, is undone. One whose copy of the state was not made, as the
+/// observation that answers for that says by not being `restorable`, ends with its first step, which stays; and one
+/// that does not run, since something else sets the parameter too, is undone. Either is the last.
 ///
 /// A network that no longer trains may still fall a little, to what chance gives. Where the sweep's fall was within
 /// 3.5 noises of one metric and by `proof` the run has come no more than 2.5 times as far, or has come less than 12

@@ -101,8 +101,7 @@ void range_testing::wait() {
 
 void range_testing::follow_sweep(observation const& seen, suggestions& inner) {
   spent += seen.steps;
-  double const wanted = rates.value(out.values);
-  if (sweep.overridden(wanted, seen.applied.empty() ? wanted : rates.value(seen.applied))) return finish_sweep(inner);
+  if (sweep.overridden(rates.value(out.values), rates.ran(out, seen))) return finish_sweep(inner);
   out.events = event::none;
   bool back = seen.bad() && sweep.fail();
   if (seen.usable()) sweep.add(seen.metric);
@@ -294,6 +293,11 @@ void range_testing::start_pilot(double value) {
 void range_testing::follow_pilot(observation const& seen, suggestions& inner) {
   spent += seen.steps;
   if (has(out.state, training_state::mark_trial) && !seen.restorable) return go_without_pilots(inner);
+  if (check.overridden(rates.value(out.values), rates.ran(out, seen))) {
+    plan.give_up();
+    proof.restart_no_more();
+    return leave_pilots(inner);
+  }
   proof.follow_pilot(seen.steps, metric_of(seen));
   out.events = event::none;
   out.state = training_state::keep;
@@ -351,10 +355,11 @@ void range_testing::fields(archive& a) {
   a(sweep);
   if (!sweep.begun() && now != phase::first) archive::refuse("is in a sweep of no steps");
   if (landed) {
-    a(proof)(plan);
+    a(proof)(plan)(check);
   } else if (a.reading()) {
     proof = unused_proof;
     plan = unused_plan;
+    check = {};
   }
 }
 

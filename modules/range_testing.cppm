@@ -8,6 +8,7 @@ module;
 #include <vector>
 
 #include "landing_proof.hpp"
+#include "override_check.hpp"
 #include "pilot_plan.hpp"
 #include "range_sweep.hpp"
 
@@ -93,6 +94,7 @@ struct range_testing {
   pilot_plan unused_plan;
   landing_proof proof;
   pilot_plan plan;
+  override_check check;  // of pilots
   phase now = phase::first;
   tied_rates rates;
   std::vector<double> held;  // of the first landing: until that is proven nothing but the rates moves

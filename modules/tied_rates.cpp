@@ -11,6 +11,7 @@ module autotunenet;
 
 import :parameter_name;
 import :tied_rates;
+import :unit_box;
 
 namespace autotunenet {
 
@@ -47,6 +48,10 @@ void tied_rates::tie(configuration const& values) {
 double tied_rates::value(configuration const& values) const noexcept { return value(values.values()); }
 double tied_rates::value(std::span<double const> values) const noexcept {
   return std::max(values[rates_.front().index], rates_.front().lowest);
+}
+
+double tied_rates::ran(suggestion const& asked, observation const& seen) const {
+  return value(applied_to(asked, seen));
 }
 
 double tied_rates::at(double unit) const noexcept { return first_->from_unit(0, unit); }

@@ -9,6 +9,7 @@ module autotunenet:tied_rates;
 
 import :archive;
 import :search_space;
+import :trial;
 
 namespace autotunenet {
 
@@ -29,6 +30,9 @@ class tied_rates {
   double value(configuration const& values) const noexcept;
   /// The same of native values. @pre as many as the space has
   double value(std::span<double const> values) const noexcept;
+  /// The first one's value that really ran; NaN where that is not known. Throws `invalid_option` where what was
+  /// observed is of another size. @pre not none
+  double ran(suggestion const& asked, observation const& seen) const;
   /// From the first one's lowest (0) to its highest value (1), by equal ratios, whatever its scale: where it reaches
   /// down to 0, from a hundred millionth of the highest on. @pre not none
   double at(double unit) const noexcept;

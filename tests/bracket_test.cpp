@@ -335,6 +335,75 @@ TEST_CASE("a value that fails and has no copy to be undone by is undone from the
   CHECK_FALSE(training.now.dead);
 }
 
+TEST_CASE("a search ends where something else sets the value, and leaves it alone from there") {
+  for (double const start : {0.01, 1.0}) {
+    for (std::size_t const horizon : {20U, 80U, 400U}) {
+      int const rung = std::min(3, static_cast<int>(horizon / 40) + (horizon < 40 ? 1 : 0));
+      trainee<noisy_quadratic> training{noisy_quadratic(3)};
+      auto tuner = following(space().at({{"lr", start}})) | bracket({.horizon = horizon});
+      int tried = 0;
+      bool ended = false;
+      for (int epoch = 0; epoch < 60; ++epoch) {
+        configuration applied = tuner.ask().values;
+        suggestion const& s = tuner.ask();
+        ended = ended || has(s.events, event::range_test_ended);
+        training.carry_out(s.state);
+        training.progress += 1.0;
+        tried += s.why == reason::range_test ? 1 : 0;
+        CHECK_FALSE((ended && s.why == reason::range_test));
+        applied.assign(0, 0.01);
+        tuner.tell({.metric = quadratic_epoch(training.now, 0.01),
+                    .applied = applied.values(),
+                    .restorable = true,
+                    .covers = coverage::epoch});
+      }
+      INFO("start " << start << ", horizon " << horizon << ", tried " << tried);
+      CHECK(ended);
+      CHECK(tried >= 1);
+      CHECK(tried <= rung);
+      CHECK(training.progress == 60 - tried);
+      CHECK_FALSE(training.trial);
+      CHECK_FALSE(training.origin);
+    }
+  }
+}
+
+TEST_CASE("where a start that fails is all that runs, training begins again at it") {
+  trainee<mortal> training{};
+  auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 20});
+  for (int epoch = 0; epoch < 20; ++epoch) {
+    suggestion const& s = tuner.ask();
+    training.carry_out(s.state);
+    training.progress += 1.0;
+    if (epoch >= 2) CHECK(s.why != reason::range_test);
+    configuration applied = s.values;
+    applied.assign(0, 1e-3);
+    double const metric = mortal_epoch(training.now, 1e-3);
+    tuner.tell({.metric = epoch == 0 ? std::numeric_limits<double>::quiet_NaN() : metric,
+                .applied = applied.values(),
+                .restorable = true,
+                .covers = coverage::epoch});
+  }
+  CHECK(training.progress == 18.0);
+}
+
+TEST_CASE("an epoch at another value does not end the search of a long run") {
+  int tried[2]{};
+  for (int const other : {0, 1}) {
+    auto tuner = following(space().at({{"lr", 1e-4}})) | bracket({.horizon = 200});
+    for (int epoch = 0; epoch < 60; ++epoch) {
+      suggestion const& s = tuner.ask();
+      tried[other] += s.why == reason::range_test ? 1 : 0;
+      configuration applied = s.values;
+      if (other == 1 && epoch % 3 == 0) applied.assign(0, 0.5 * s.values["lr"]);
+      tuner.tell(
+          {.metric = 1.0 - 0.01 * epoch, .applied = applied.values(), .restorable = true, .covers = coverage::epoch});
+    }
+  }
+  CHECK(tried[0] > 5);
+  CHECK(tried[1] == tried[0]);
+}
+
 TEST_CASE("a run that cannot afford a search goes without") {
   auto tuner = following(space().at({{"lr", 1e-3}})) | bracket({.horizon = 4});
   for (int epoch = 0; epoch < 4; ++epoch) {

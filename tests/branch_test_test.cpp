@@ -181,6 +181,44 @@ TEST_CASE("where the copy that branches leave from is not made, the first step o
   CHECK(all == 1000.0);
 }
 
+TEST_CASE("branches end where something else sets the value, and leave it alone from there") {
+  course log;
+  noisy_quadratic training(4);
+  noisy_quadratic::weights saved{};
+  auto tuner = following(space().at({{"lr", 0.2}}), &log) | branch_test({.horizon = 4000});
+  int tried = 0, returns = 0;
+  for (int step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    if (has(s.state, training_state::return_to_trial)) {
+      training.restore(saved);
+      ++returns;
+      CHECK(has(s.events, event::range_test_ended));
+      CHECK(has(s.state, training_state::drop_trial));
+      CHECK(s.values["lr"] == 0.2);
+    }
+    if (has(s.state, training_state::mark_trial)) saved = training.state();
+    tried += s.why == reason::range_test ? 1 : 0;
+    configuration applied = s.values;
+    applied.assign(0, 0.2);
+    tuner.tell({.metric = training.step(0.2), .applied = applied.values(), .restorable = true});
+  }
+  CHECK(returns == 1);
+  CHECK(tried == 4);
+  double all = 0.0;
+  for (double const steps : log.steps) all += steps;
+  CHECK(all == 1000.0);
+}
+
+TEST_CASE("what ran in a branch in the wrong size is an error") {
+  noisy_quadratic training(4);
+  auto tuner = following(space().at({{"lr", 0.2}})) | branch_test({.horizon = 4000});
+  while (tuner.ask().why != reason::range_test) {
+    tuner.tell({.metric = training.step(tuner.ask().values["lr"]), .restorable = true});
+  }
+  std::vector<double> const three(3, 0.2);
+  CHECK_THROWS_AS(tuner.tell({.metric = 1.0, .applied = three, .restorable = true}), invalid_option);
+}
+
 TEST_CASE("in a run too short for branches the stage passes on all that it is told, and all that is suggested") {
   course plain, passed;
   auto without = following(space().at({{"lr", 1e-3}}), &plain) | range_test({.horizon = 500});

@@ -242,6 +242,34 @@ TEST_CASE("where the copy that undoes a pilot is not made, there is one step of 
                        [](slow_to_begin& network, double rate) { return network.step(rate); });
 }
 
+TEST_CASE("a pilot that does not run, since something else sets the value, is undone and the last") {
+  trainee<learner> training{};
+  auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = 1000});
+  auto const metric = learning(1.0);
+  double landed = 0.0;
+  int piloted = 0, returns = 0;
+  for (std::size_t step = 0; step < 1000; ++step) {
+    suggestion const& s = tuner.ask();
+    training.carry_out(s.state);
+    if (has(s.events, event::range_test_ended)) landed = s.values["lr"];
+    if (has(s.state, training_state::return_to_trial)) {
+      ++returns;
+      CHECK(s.why == reason::hold);
+      CHECK(has(s.state, training_state::drop_trial));
+      CHECK(has(s.state, training_state::drop_origin));
+    }
+    if (returns > 0) CHECK(s.values["lr"] == landed);
+    configuration applied = s.values;
+    if (landed > 0.0 && s.why == reason::range_test) {
+      ++piloted;
+      applied.assign(0, landed);
+    }
+    tuner.tell({.metric = metric(training.now, applied[0]), .applied = applied.values(), .restorable = true});
+  }
+  CHECK(returns == 1);
+  CHECK(piloted == 3);
+}
+
 TEST_CASE("a run that has landed next to its upper bound has no pilot above it") {
   noisy_quadratic training(2);
   search_space const low{real{"lr", 1e-6, 0.05, scale::log}};
