@@ -70,8 +70,8 @@ class checkpoint {
 
 /// The format, apart from files: a header with magic, version, names, sizes and checksums (CRC-64, ECMA-182), then the
 /// parts, at most 1024, each of a name of its own, with a header of 16 MiB at most: `encode` throws `invalid_option`
-/// otherwise. `decode` throws
-/// `checkpoint_error` for bytes that are not exactly what `encode` gave; `name` is for messages.
+/// otherwise. `decode` throws `checkpoint_error` for bytes that are not exactly what `encode` gave; `name` is for
+/// messages.
 [[nodiscard]] std::vector<std::byte> encode(std::span<checkpoint_part const> parts);
 checkpoint decode(std::string name, std::span<std::byte const> bytes);
 

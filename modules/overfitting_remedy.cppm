@@ -65,8 +65,8 @@ class overfitting_remedy {
   }
 
   void fields(archive& a) {
-    a(multiple_)(news_)(
-        wishes_)(judged_)(detector_)(best_saved_)(left_best_saved_)(tried_since_)(spoilt_)(copy_refused_);
+    a(multiple_)(news_)(wishes_)(judged_)(detector_)(best_saved_)(left_best_saved_);
+    a(tried_since_)(spoilt_)(copy_refused_);
     a.between(trial_, trial::none, trial::running);
     a(latest_horizon_);
     latest_horizon_ = std::max(latest_horizon_, horizon_);

@@ -156,7 +156,9 @@ constexpr std::array table{
         "learning_rate", word,
         "The parameter that is annealed, range-tested, and lowered when training is in trouble."),
     among(tuning<&tuning_settings::anneal>(
-              "anneal", choice, "The shape by which the learning rate falls, over the horizon or by plateaus; it first rises, for 2 % of a horizon."),
+              "anneal", choice,
+              "The shape by which the learning rate falls, over the horizon or by plateaus; it first rises, for 2 % "
+              "of a horizon."),
           shapes),
     tuning<&tuning_settings::range_test>(
         "range_test", flag,
