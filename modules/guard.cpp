@@ -194,6 +194,7 @@ void guarding::apply_remedy() {
 // What goes back by itself does what the remedy would have done.
 void guarding::leave_remedy() {
   remedy.reset();
+  returns = false;
   step->around(ran);
   news = has(news, event::failed) ? event::failed : event::regressed;
   wishes = has(wishes, training_state::promote) ? training_state::promote : training_state::keep;
