@@ -121,7 +121,8 @@ std::string_view advice(event one) noexcept {
     case event::horizon_passed:
       return ": is the run longer than planned?";
     case event::not_restorable:
-      return " (was the model given? a loop without an adapter says so by observation::restorable)";
+      return " (was the model given, and is there room for copies? a loop without an adapter says so by "
+             "observation::restorable)";
     case event::run_too_short:
       return " to look for a learning rate";
     case event::overridden:

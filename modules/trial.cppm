@@ -46,7 +46,7 @@ enum class event : std::uint32_t {
   overridden = 1 << 16,
   // Why the learning rate was not located.
   no_learning_rate = 1 << 17,  ///< no parameter has its name
-  not_restorable = 1 << 18,    ///< the trainer cannot put its state back
+  not_restorable = 1 << 18,    ///< the trainer cannot put its state back, or a copy for a trial was not made
   run_too_short = 1 << 19,     ///< to look for it
   no_difference = 1 << 20,     ///< no value within the bounds made the metric fall or diverge
   /// The weights were loaded after the tuner was made: the states that training goes back to were saved anew.

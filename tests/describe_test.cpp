@@ -41,7 +41,8 @@ TEST_CASE("several events are described in words") {
   CHECK(describe(event::none).empty());
   CHECK(describe(event::cooldown_began | event::rolled_back) == "rolled back, cooldown began");
   CHECK(describe(event::not_located | event::not_restorable) ==
-        "not located, training state cannot be put back (was the model given? a loop without an adapter says so by "
+        "not located, training state cannot be put back (was the model given, and is there room for copies? a "
+        "loop without an adapter says so by "
         "observation::restorable)");
   CHECK(describe(event::not_located | event::run_too_short) ==
         "not located, run too short to look for a learning rate");
