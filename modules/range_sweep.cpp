@@ -53,7 +53,7 @@ bool range_sweep::refine() {
   // The curve puts the edge before the value that showed it.
   if (curve_.diverged() && broken_at_ == infinity)
     broken_at_ = std::max(pass_.lowest(), std::min(pass_.last(), curve_.edge() * lag()));
-  double const highest = std::min(pass_.last(), little_above * broken_at_);
+  double const highest = std::max(pass_.lowest(), std::min(pass_.last(), little_above * broken_at_));
   double lowest = std::min(highest, broken_at_) / far_below_divergence;
   if (curve_.fell()) lowest = std::min(lowest, curve_.fallen_by(most_of_the_fall) / far_below_fall);
   lowest = std::max(lowest, pass_.lowest());
