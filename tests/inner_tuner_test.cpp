@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/lasting.hpp"
+
 import autotunenet;
 
 using namespace autotunenet;
@@ -48,22 +50,6 @@ std::vector<std::byte> ended_inside(suggestions& outer, std::string_view section
   return bytes;
 }
 
-struct counting {
-  int until;
-  suggestion next{.values = space().center()};
-  suggestion const& ask() {
-    ++next.number;
-    return next;
-  }
-  void tell(observation const&) {
-    if (--until == 0) throw tuning_finished("enough");
-  }
-  void fields(archive& a) {
-    a.section("counting");
-    a(until)(next);
-  }
-};
-
 struct nothing_known {
   void fields(archive& a) { a.section("holding on"); }
 };
@@ -81,7 +67,7 @@ suggestions holding_on(nothing_known, suggestions inner) {
     }
   }
 }
-suggestions held_on(int until) { return holding_on({}, drive(counting{until})); }
+suggestions held_on(int until) { return holding_on({}, support::lasting(space().center(), until)); }
 
 /// Two tuners that an object holds, of which it hands on what the first suggests.
 struct pair_of_tuners {

@@ -18,6 +18,7 @@
 
 #include "support/file_size_limit.hpp"
 #include "support/folder.hpp"
+#include "support/lasting.hpp"
 #include "support/resumable_run.hpp"
 
 import autotunenet.torch;
@@ -154,30 +155,6 @@ TEST_CASE("a setter that throws at a resume leaves the run as it was") {
   CHECK(dropout == tuner.applied()[1]);
 }
 
-namespace {
-
-/// Ends after so many observations.
-suggestions lasting(configuration start, int observations) {
-  struct counter {
-    suggestion next;
-    int left;
-    suggestion const& ask() {
-      ++next.number;
-      return next;
-    }
-    void tell(observation const&) {
-      if (--left == 0) throw tuning_finished("enough");
-    }
-    void fields(archive& a) {
-      a.section("counter");
-      a(next)(left);
-    }
-  };
-  return drive(counter{.next = {.values = std::move(start)}, .left = observations});
-}
-
-}  // namespace
-
 TEST_CASE("a run that has ended is refused as a whole where it cannot be resumed, and the run here goes on") {
   test::folder const place;
   checkpoint_store store(place / "run");
@@ -188,7 +165,7 @@ TEST_CASE("a run that has ended is refused as a whole where it cannot be resumed
     torch_tuner tuner;
     counted(search_space const& space, int observations)
         : sgd(network.parameters(), optim::SGDOptions(0.1)),
-          tuner(sgd, lasting(current_values(sgd, space), observations), {.model = &network}) {}
+          tuner(sgd, support::lasting(current_values(sgd, space), observations), {.model = &network}) {}
     void steps(int count) {
       for (int i = 0; i < count; ++i) tuner.on_step_end(train_step(network, sgd));
     }
