@@ -60,8 +60,9 @@ struct named_tensor {
   bool buffer = false;
 };
 
-std::vector<Optimizer const*> together(Optimizer const& optimizer, further_optimizers also) {
-  std::vector<Optimizer const*> all{&optimizer};
+template <class One>
+std::vector<One*> together(One& optimizer, further_optimizers also) {
+  std::vector<One*> all{&optimizer};
   all.insert(all.end(), also.begin(), also.end());
   return all;
 }
@@ -190,8 +191,7 @@ void training_snapshot::save(Module const& model, Optimizer const& optimizer, fu
 
 void training_snapshot::restore(Optimizer& optimizer, bool and_random_engine, further_optimizers also) const {
   if (empty()) throw error("a training snapshot that was never saved cannot be restored");
-  std::vector<Optimizer*> optimizers{&optimizer};
-  optimizers.insert(optimizers.end(), also.begin(), also.end());
+  std::vector<Optimizer*> const optimizers = together(optimizer, also);
   if (optimizers.size() != state_->optimizers.size()) {
     throw error(std::format("a training snapshot of {} optimizers cannot be restored to {}", state_->optimizers.size(),
                             optimizers.size()));
