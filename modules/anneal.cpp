@@ -14,6 +14,7 @@ module;
 #include <vector>
 
 #include "plateau.hpp"
+#include "standstill.hpp"
 
 module autotunenet;
 
@@ -31,6 +32,7 @@ constexpr double leash = 2.0;
 struct annealed {
   anneal_options options;
   plateau_detector plateau{};
+  standstill_detector standstill{};
   overfitting_remedy remedy{options.overfitting_factor, options.return_to_best, options.horizon};
   double elapsed = 0.0;
   double plateau_multiple = 1.0;
@@ -62,14 +64,19 @@ struct annealed {
 
   double falling() const noexcept { return remedy.multiple() * planned(); }
 
-  double planned() const noexcept {
-    double const progress = std::min(elapsed / static_cast<double>(options.horizon), 1.0);
-    if (options.shape == annealing::cosine) {
-      return options.floor + (1.0 - options.floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  double progress() const noexcept { return std::min(elapsed / static_cast<double>(options.horizon), 1.0); }
+
+  // From 1 to 0.
+  double above_floor() const noexcept {
+    double const left = 1.0 - progress();
+    if (options.shape == annealing::linear) return progress() <= options.hold ? 1.0 : left / (1.0 - options.hold);
+    if (options.shape == annealing::adaptive && left < 0.5) {
+      return standstill.stands_still() ? 2.0 * left * left : left;
     }
-    if (progress <= options.hold) return 1.0;
-    return 1.0 - (1.0 - options.floor) * (progress - options.hold) / (1.0 - options.hold);
+    return 0.5 * (1.0 + std::cos(std::numbers::pi * progress()));
   }
+
+  double planned() const noexcept { return options.floor + (1.0 - options.floor) * above_floor(); }
 
   suggestion const& ask(suggestions& inner) {
     suggestion const& wanted = inner.ask();
@@ -146,7 +153,7 @@ struct annealed {
 
   void fields(archive& a) {
     a.section("anneal");
-    a(out)(multiple)(elapsed)(plateau_multiple)(plateau);
+    a(out)(multiple)(elapsed)(plateau_multiple)(plateau)(standstill);
     a(remedy)(spent)(moved)(anchor)(news);
     std::size_t horizon = options.horizon;
     a(horizon)(shape_changed)(catching_up)(caught)(ran_before)(peak_before);
@@ -177,7 +184,8 @@ struct annealed {
     remedy.observe(seen, elapsed);
     if (remedy.returns()) plateau.begin_afresh();
     if (!seen.usable()) return;
-    if (options.horizon == 0 && plateau.add(seen.metric, shortest_stretch(seen.covers))) {
+    if (options.horizon > 0) return standstill.add(seen.metric, progress());
+    if (plateau.add(seen.metric, shortest_stretch(seen.covers))) {
       plateau_multiple = std::max(plateau_multiple * options.plateau_factor, options.floor);
     }
   }

@@ -6,7 +6,11 @@ import :generator;
 export namespace autotunenet {
 
 enum class annealing : std::uint8_t {
-  none,    ///< leaves the parameter alone
+  none,  ///< leaves the parameter alone
+  /// Half a cosine for the first half of the horizon, then a straight line from 0.5 to `floor`, since networks end
+  /// better where the rate falls linearly (Defazio et al. 2023, "When, why and how much?", section 3); or a parabola
+  /// where training stands still at half of the horizon, as where noise bounds it.
+  adaptive,
   cosine,  ///< half a cosine from 1 to `floor` over the horizon (Loshchilov and Hutter 2017, equation 5)
   linear,  ///< 1 for the first `hold` of the horizon, then a straight line to `floor`
 };
@@ -15,7 +19,7 @@ struct anneal_options {
   std::string parameter = "lr";  ///< a real parameter, by its whole name
   /// Observations that the run will have; 0: not known, then anneal on plateaus.
   std::size_t horizon = 0;
-  annealing shape = annealing::cosine;
+  annealing shape = annealing::adaptive;
   /// Fraction of the horizon during which the multiple rises in a straight line to the shape (Goyal et al. 2017,
   /// section 2.2); 0 to 1.
   double rise = 0.0;

@@ -20,7 +20,7 @@ namespace autotunenet {
 namespace {
 
 constexpr std::string_view magic = "autotunenet checkpoint";
-constexpr std::uint32_t version = 14;
+constexpr std::uint32_t version = 15;
 constexpr std::size_t most_parts = 1024;
 
 constexpr std::array<std::uint64_t, 256> make_table() {

@@ -50,7 +50,7 @@ struct tuning_settings {
   /// The parameter that is annealed, range-tested, and lowered where training is in trouble. Where parameters are
   /// declared by group, "lr" means "group0.lr" and the others too.
   std::string learning_rate = "lr";
-  annealing anneal = annealing::cosine;
+  annealing anneal = annealing::adaptive;
   bool range_test = true;
 };
 

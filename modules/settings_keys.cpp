@@ -113,8 +113,8 @@ constexpr std::array directions{named("minimize", goal::minimize), named("maximi
                                 named("min", goal::minimize), named("max", goal::maximize)};
 constexpr std::array objectives{named("first", hook::first), named("step", hook::step), named("epoch", hook::epoch),
                                 named("validation", hook::validation)};
-constexpr std::array shapes{named("cosine", annealing::cosine), named("linear", annealing::linear),
-                            named("none", annealing::none)};
+constexpr std::array shapes{named("adaptive", annealing::adaptive), named("cosine", annealing::cosine),
+                            named("linear", annealing::linear), named("none", annealing::none)};
 constexpr std::array averages{named("window", averaging::window), named("exponential", averaging::exponential)};
 constexpr std::array scopes{named("full", rollback_scope::full),
                             named("hyperparameters", rollback_scope::hyperparameters)};

@@ -98,44 +98,6 @@ std::vector<double> const turns_up{3.0, 2.0, 1.5, 1.3, 1.25, 1.4, 1.8};
 
 }  // namespace
 
-TEST_CASE("a cosine falls from the peak to the lower bound over the horizon, and stays there") {
-  auto tuner = constant(space().at({{"lr", 0.1}, {"momentum", 0.5}})) | anneal({.horizon = 100});
-  for (int t = 0; t < 150; ++t) {
-    suggestion const& s = tuner.ask();
-    double const shape = 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(t, 100) / 100.0));
-    REQUIRE_THAT(s.values["lr"], WithinRel(std::max(0.1 * shape, 1e-6), 1e-9));
-    REQUIRE(s.values["momentum"] == 0.5);
-    if (t > 0) REQUIRE(s.why == reason::anneal);
-    tuner.tell(1.0);
-  }
-}
-
-TEST_CASE("a linear shape holds the peak first") {
-  auto tuner = constant(space().at({{"lr", 0.1}})) |
-               anneal({.horizon = 100, .shape = annealing::linear, .hold = 0.6, .floor = 0.1});
-  std::vector<double> rates;
-  for (int t = 0; t <= 100; ++t) {
-    rates.push_back(tuner.ask().values["lr"]);
-    tuner.tell(1.0);
-  }
-  CHECK(rates[60] == 0.1);
-  CHECK_THAT(rates[80], WithinRel(0.055, 1e-9));
-  CHECK_THAT(rates[100], WithinRel(0.01, 1e-9));
-}
-
-TEST_CASE("a rise begins low and joins the shape") {
-  auto tuner =
-      constant(space().at({{"lr", 0.1}})) | anneal({.horizon = 1000, .shape = annealing::linear, .rise = 0.01});
-  std::vector<double> rates;
-  for (int t = 0; t < 20; ++t) {
-    rates.push_back(tuner.ask().values["lr"]);
-    tuner.tell(1.0);
-  }
-  CHECK_THAT(rates[0], WithinRel(0.01, 1e-9));
-  CHECK_THAT(rates[4], WithinRel(0.05 * 0.996, 1e-9));
-  CHECK_THAT(rates[10], WithinRel(0.1 * 0.99, 1e-9));
-}
-
 TEST_CASE("the tuner inside thinks in peaks: its own value comes back bit for bit") {
   told log;
   auto tuner = constant(space().at({{"lr", 0.1}}), &log) | anneal({.horizon = 50});
