@@ -11,7 +11,9 @@ module;
 #include <string>
 #include <utility>
 
+#include "bracketing.hpp"
 #include "override_check.hpp"
+#include "search_spending.hpp"
 
 module autotunenet;
 
@@ -22,31 +24,12 @@ namespace autotunenet {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-// A step that is smaller than this, as a logarithm, would change little.
-constexpr double clearly = 0.7;
-// Powers of the ratio: of the first step up and of those down, and of the first step down, which is for starts that are
-// nearly right.
-constexpr double far = 1.5, near = 0.75;
-// Of all that was gained before, what a step up gains at least where it was one, and where the next one is worth
-// trying. In between the best value lies between the two.
-constexpr double little = 0.02, much = 0.15;
-// How much further a parabola may rise on the side of high values.
-constexpr double most_rise = 4.0;
 // A start that nothing was better than has to improve on its own first metric: so many of the next ones have to be
 // better before so many are not.
 constexpr int proof = 2, doubt = 3;
 // Values that turn out worse, of which a run can afford as many at any rate, if it is not too short for them; and one
 // more above a value that helped, for a start far too low is worth nothing anyway.
 constexpr double usual_trials = 2.0, one_more = 1.0;
-
-/// Where a value lies, by its logarithm, and the metric that it led to.
-struct point {
-  double where = 0.0;
-  double level = std::numeric_limits<double>::quiet_NaN();
-
-  bool known() const noexcept { return level == level; }
-  void fields(archive& a) { a(where)(level); }
-};
 
 /// As many values may turn out worse within `most_budget`.
 double affordable_trials(bracket_options const& options, std::size_t rung) noexcept {
@@ -63,16 +46,9 @@ struct bracketed {
   phase now;
   std::size_t rung = planned_rung;  // observations of one value
   tied_rates rates{};
-  point start{};
-  point best{};   // what led furthest
-  point below{};  // its neighbours, of those that ran from the origin
-  point above{};
-  double lowest = 0.0;  // of those, the logarithm of the lowest value
-
-  double gone = 0.0;    // observations of the search
-  double untold = 0.0;  // of those, the ones that the inner tuner has not heard of
-  double kept = 0.0;    // and those that led to the present state
-  double kept_at_trial = 0.0;
+  bracketing found{options.ratio};
+  search_spending spent{};
+  double untold = 0.0;    // observations of the search that the inner tuner has not heard of
   std::size_t taken = 0;  // of the running value
   double count = 0.0;     // of the metrics in its second half, and their mean
   double mean = 0.0;
@@ -119,20 +95,20 @@ struct bracketed {
     }
     if (now == phase::through) return;
     rates.tie(wanted.values);
-    lowest = std::log(rates.value(wanted.values));
+    found.set_lowest(std::log(rates.value(wanted.values)));
     out.state |= training_state::mark_origin;
   }
 
   void tell(observation const& seen, suggestions& inner) {
     switch (now) {
       case phase::first:
-        return gone > 0.0 || can_search(seen) ? follow(seen, inner) : leave(seen, inner);
+        return spent.gone() > 0.0 || can_search(seen) ? follow(seen, inner) : leave(seen, inner);
       case phase::leap:
       case phase::climb:
       case phase::down:
         return mistaken(seen) ? abandon(seen, inner) : follow(seen, inner);
       case phase::landing:
-        return mistaken(seen) && !(best.level < infinity) ? abandon(seen, inner) : land(seen, inner);
+        return mistaken(seen) && !found.worked() ? abandon(seen, inner) : land(seen, inner);
       case phase::proving:
         return prove(seen, inner);
       case phase::through:
@@ -172,8 +148,8 @@ struct bracketed {
 
   void follow(observation const& seen, suggestions& inner) {
     training_state const asked = std::exchange(out.state, training_state::keep);
-    out.events = gone > 0.0 ? event::none : far_for_epochs(seen);
-    advance(seen);
+    out.events = spent.gone() > 0.0 ? event::none : far_for_epochs(seen);
+    spent.advance(seen.steps);
     untold += seen.steps;
     if (has(asked, training_state::mark_trial) && !seen.restorable) return go_without(asked, seen, inner);
     if (overridden(seen) && now != phase::first) return leave_alone(inner);
@@ -187,12 +163,11 @@ struct bracketed {
   void go_without(training_state asked, observation const& seen, suggestions& inner) {
     given_up = true;
     out.events |= event::not_restorable;
-    if (!fell() && !rose() && best.level < infinity) out.events |= event::not_located;
+    if (!found.fell() && !found.rose() && found.worked()) out.events |= event::not_located;
     if (has(asked, training_state::return_to_origin) || seen.bad()) {
-      kept = 0.0;
-      out.state |= training_state::return_to_origin;
+      return_to_origin();
     }
-    finish_at(best.level < infinity ? best.where : fallen(), inner);
+    finish_at(found.worked() ? found.best().where : fallen(), inner);
   }
 
   // Of a value that does not run at all nothing can be learned, however few its observations are.
@@ -204,116 +179,105 @@ struct bracketed {
   // Something else sets the value too: the run goes on where it was, from the beginning where that had failed.
   void leave_alone(suggestions& inner) {
     given_up = true;
-    if (best.level < infinity) {
+    if (found.worked()) {
       take_back();
     } else {
-      kept = 0.0;
-      out.state |= training_state::return_to_origin;
+      return_to_origin();
     }
-    finish_at(best.where, inner);
-  }
-
-  void advance(observation const& seen) noexcept {
-    gone += seen.steps;
-    kept += seen.steps;
+    finish_at(found.best().where, inner);
   }
 
   void conclude(double metric, suggestions& inner) {
-    point const here{std::log(rates.value(out.values)), metric};
+    measured_point const here{std::log(rates.value(out.values)), metric};
     switch (now) {
       case phase::first:
         out.events |= event::range_test_began;
-        best = start = here;
+        found.start(here);
         if (!can_fall() && !can_rise()) return finish(inner);
         mark();
         // With one trial to spend, a start that trains may be too low rather than too high.
         return can_fall() && (trials() > 1.0 || failed || !can_rise()) ? fall() : leap();
       case phase::down:
-        return compare_below(here, inner);
+        return conclude_fall(here, inner);
       case phase::leap:
-        return compare_above(here, inner);
-      default: {
-        double const gain = (best.level - metric) / (start.level - best.level);
-        double const halfway = 0.5 * (best.where + here.where);
-        if (gain > little)
-          accept(here);
-        else
-          take_back();
-        return gain > much ? climb_or_finish(inner) : gain > little ? finish_at(halfway, inner) : finish(inner);
-      }
+        return conclude_leap(here, inner);
+      default:
+        return conclude_climb(here, inner);
     }
   }
 
-  void compare_below(point here, suggestions& inner) {
-    lowest = here.where;
-    bool const found = here.level < best.level;
-    if (found) {
-      above = below.known() ? below : best;  // what ran before, and was alike
-      best = here;
-      below = {};
-      if (can_fall()) mark();
-    } else {
-      below = here;
-      kept = kept_at_trial;
-    }
+  void conclude_fall(measured_point here, suggestions& inner) {
     // What is broken may be so in the last bit alike, as the accuracy of a network that only guesses.
-    if (here.level <= best.level && can_fall()) return fall();
-    if (!fell() && !above.known() && can_rise()) return leap();
-    if (!found) take_back();
+    bool const no_worse = here.level <= found.best().level;
+    bool const better_now = found.compare_below(here);
+    if (!better_now) {
+      spent.return_to_mark();
+    } else if (can_fall()) {
+      mark();
+    }
+    if (no_worse && can_fall()) return fall();
+    if (!found.fell() && !found.knows_above() && can_rise()) return leap();
+    if (!better_now) take_back();
     finish(inner);
   }
 
-  void compare_above(point here, suggestions& inner) {
-    auto const lowest_point = valley(below, best, here);
-    double const gain = best.level - here.level;
-    // Where both are nearly alike, the lower value has done less harm.
-    if (gain > 0.0 && !(gain < much * (below.level - best.level))) {
-      accept(here);
+  void conclude_leap(measured_point here, suggestions& inner) {
+    auto const lowest_point = found.valley(here);
+    if (found.compare_above(here)) {
       return lowest_point && *lowest_point < here.where ? finish_at(*lowest_point, inner) : climb_or_finish(inner);
     }
-    above = here;
     take_back();
     finish(inner);
   }
 
-  // What runs on from there cannot be compared with what began at the origin.
-  void accept(point here) {
-    best = here;
-    below = above = {};
+  void conclude_climb(measured_point here, suggestions& inner) {
+    double const halfway = 0.5 * (found.best().where + here.where);
+    switch (found.compare_climb(here)) {
+      case bracketing::climb::much:
+        return climb_or_finish(inner);
+      case bracketing::climb::some:
+        return finish_at(halfway, inner);
+      case bracketing::climb::none:
+        take_back();
+        return finish(inner);
+    }
   }
+
   void climb_or_finish(suggestions& inner) {
     if (!can_rise()) return finish(inner);
     mark();
     run(phase::climb, risen());
   }
 
-  bool fell() const noexcept { return best.where < start.where; }
-  bool rose() const noexcept { return best.where > start.where; }
-
+  void mark() {
+    spent.mark();
+    out.state |= training_state::mark_trial;
+  }
   void take_back() {
-    kept = kept_at_trial;
+    spent.return_to_mark();
     out.state |= training_state::return_to_trial;
   }
+  void return_to_origin() {
+    spent.return_to_origin();
+    out.state |= training_state::return_to_origin;
+  }
 
-  double bound(double unit) const noexcept { return std::log(rates.at(unit)); }
-  double risen() const noexcept {
-    return std::min(best.where + (rose() ? 1.0 : far) * std::log(options.ratio), bound(1.0));
-  }
-  double fallen() const noexcept {
-    bool const nearly = lowest == start.where && start.level < infinity;
-    return std::max(lowest - (nearly ? near : far) * std::log(options.ratio), bound(0.0));
-  }
+  double least() const noexcept { return std::log(rates.at(0.0)); }
+  double most() const noexcept { return std::log(rates.at(1.0)); }
+  double risen() const noexcept { return found.risen(most()); }
+  double fallen() const noexcept { return found.fallen(least()); }
   bool can_rise() const noexcept {
-    double const least = trials() + (rose() ? one_more : 0.0);
-    return !given_up && best.level < infinity && risen() > best.where + clearly && affordable(options.budget, least);
+    double const fewest = trials() + (found.rose() ? one_more : 0.0);
+    return !given_up && found.worked() && !bracketing::small(risen() - found.best().where) &&
+           affordable(options.budget, fewest);
   }
   bool can_fall() const noexcept {
-    return !given_up && lowest > fallen() + clearly && affordable(options.rescue_budget, trials());
+    return !given_up && !bracketing::small(found.lowest() - fallen()) && affordable(options.rescue_budget, trials());
   }
-  bool affordable(double budget, double least) const noexcept {
+  bool affordable(double budget, double fewest) const noexcept {
     double const each = static_cast<double>(rung);
-    double const lost = gone - kept + each;
-    return options.horizon == 0 || lost <= std::max(budget * static_cast<double>(options.horizon), least * each);
+    double const lost = spent.undone() + each;
+    return options.horizon == 0 || lost <= std::max(budget * static_cast<double>(options.horizon), fewest * each);
   }
   double trials() const noexcept {
     if (options.horizon == 0) return usual_trials;
@@ -329,40 +293,20 @@ struct bracketed {
     rates.set(out.values, std::exp(where));
   }
 
-  void mark() {
-    kept_at_trial = kept;
-    out.state |= training_state::mark_trial;
-  }
-
   void fall() { run_from_origin(phase::down, fallen()); }
   void leap() { run_from_origin(phase::leap, risen()); }
   void run_from_origin(phase next, double where) {
-    kept = 0.0;
-    out.state |= training_state::return_to_origin;
+    return_to_origin();
     run(next, where);
   }
 
-  /// The lowest point of the parabola through three points that began at the origin; nothing where one is missing, the
-  /// first is not above the second, or the parabola bends downwards. What diverged says that it is too high, and not
-  /// how much.
-  static std::optional<double> valley(point low, point middle, point high) noexcept {
-    double const left = middle.where - low.where, right = high.where - middle.where;
-    double const rise_left = low.level - middle.level;
-    if (!high.known() || !(rise_left > 0.0 && rise_left < infinity)) return std::nullopt;
-    double const rise_right = std::min(high.level - middle.level, most_rise * rise_left);
-    double const bend = rise_left * right + rise_right * left;
-    if (!(bend > 0.0)) return std::nullopt;
-    return middle.where + 0.5 * (rise_left * right * right - rise_right * left * left) / bend;
-  }
-
   void finish(suggestions& inner) {
-    if (best.level < infinity) return finish_at(valley(below, best, above).value_or(best.where), inner);
-    out.state |= training_state::return_to_origin;  // everything failed
-    kept = 0.0;
+    if (found.worked()) return finish_at(found.valley().value_or(found.best().where), inner);
+    return_to_origin();  // everything failed
     finish_at(fallen(), inner);
   }
   void finish_at(double where, suggestions& inner) {
-    bool const moved = where != start.where;
+    bool const moved = where != found.start().where;
     now = moved ? phase::landing : after_landing();
     if (!moved && !skip(inner)) return;
     better = no_better = 0;
@@ -373,7 +317,9 @@ struct bracketed {
     out.state |= training_state::drop_trial;
     if (now == phase::through) out.state |= training_state::drop_origin;
   }
-  phase after_landing() const noexcept { return fell() || rose() || !can_fall() ? phase::through : phase::proving; }
+  phase after_landing() const noexcept {
+    return found.fell() || found.rose() || !can_fall() ? phase::through : phase::proving;
+  }
 
   // The start is kept: the inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
@@ -384,7 +330,7 @@ struct bracketed {
   // The first stretch that counts: the inner tuner learns where it begins, and how much of the run is gone.
   void land(observation const& seen, suggestions& inner) {
     if (broke(seen) && !landed_again && inner.poll() != nullptr) return land_again(seen, inner);
-    if (seen.bad() && !(best.level < infinity)) return wait(seen);
+    if (seen.bad() && !found.worked()) return wait(seen);
     observation passed = seen;
     if (passed.applied.empty()) passed.applied = out.values.values();
     passed.steps += std::exchange(untold, 0.0);
@@ -403,15 +349,16 @@ struct bracketed {
 
   // What helped for a while has broken the network after all: nothing is left of what it gained.
   bool broke(observation const& seen) const noexcept {
-    return best.level < infinity && (seen.bad() || (seen.usable() && seen.metric > start.level));
+    return found.worked() && (seen.bad() || (seen.usable() && seen.metric > found.start().level));
   }
   void land_again(observation const& seen, suggestions& inner) {
     landed_again = true;
-    advance(seen);
+    spent.advance(seen.steps);
     untold += seen.steps;
-    kept = 0.0;
-    lowest = std::max(std::log(rates.value(out.values)) - near * std::log(options.ratio), bound(0.0));
-    rates.set(out.values, std::exp(lowest));
+    spent.return_to_origin();
+    double const lower = found.nearly_fallen(std::log(rates.value(out.values)), least());
+    found.set_lowest(lower);
+    rates.set(out.values, std::exp(lower));
     out.why = reason::back_off;
     out.events = event::backed_off;
     out.state = training_state::return_to_origin | saved_before_trial(inner.ask());
@@ -419,9 +366,9 @@ struct bracketed {
 
   // Nothing was better than the start, which may be because all of it was broken.
   void prove(observation const& seen, suggestions& inner) {
-    advance(seen);
+    spent.advance(seen.steps);
     pass(seen, inner);
-    if (seen.usable()) ++(seen.metric < start.level ? better : no_better);
+    if (seen.usable()) ++(seen.metric < found.start().level ? better : no_better);
     if (seen.bad()) no_better = doubt;
     if (better == proof || !can_fall()) {
       now = phase::through;
@@ -443,10 +390,10 @@ struct bracketed {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
     if (rates.none() && now != phase::through) archive::refuse("searches a parameter that is not here");
-    a(rates)(start)(best)(below)(above)(lowest)(gone)(untold)(kept)(kept_at_trial)(taken)(count)(mean)(failed);
+    a(rates)(found)(spent)(untold)(taken)(count)(mean)(failed);
     a(check)(given_up)(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
     a.between(rung, std::size_t{1}, std::numeric_limits<std::size_t>::max() / 2);
-    if (a.reading() && now == phase::first && gone == 0.0) rung = planned_rung;
+    if (a.reading() && now == phase::first && spent.gone() == 0.0) rung = planned_rung;
     a.between(better, 0, proof).between(no_better, 0, doubt);
   }
 };
