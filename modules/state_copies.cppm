@@ -15,6 +15,7 @@ export namespace autotunenet {
 ///       ...
 ///       tuning.tell({.metric = loss, .restorable = true, .covers = coverage::step});
 ///     }
+///     kept.finish(tuning.ask(), net);  // behind the loop
 ///
 /// `State` is all that training changes: weights, buffers, what the optimizer remembers, random engines. Five copies
 /// are held at most, three once the learning rate was found; a copy is assigned to, so its storage is used again.
@@ -59,8 +60,17 @@ class state_copies {
     return returned;
   }
 
+  /// For a run that ends here, where `next` is the suggestion that would follow: no trial stays in the state, whether
+  /// it goes on, would only begin, or has ended with the last step, which `next` alone says. Throws what copying
+  /// throws.
+  void finish(suggestion const& next, State& now) {
+    carry_out(next.state, now);
+    if (next.why == reason::range_test) leave_trial(now);
+  }
+
   /// For a run that ends in a trial (`reason::range_test`): what the trial began from, or the origin where it began
   /// there, is assigned to the state. False where neither is kept: nothing has changed then.
+  /// @pre all that was asked for is carried out: the copies may be those of another trial else, see `finish`
   bool leave_trial(State& now) const {
     std::optional<State> const& from = trial_ ? trial_ : origin_;
     if (from) now = *from;

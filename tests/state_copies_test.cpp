@@ -1,5 +1,7 @@
+#include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <coroutine>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -72,6 +74,50 @@ TEST_CASE("a run that ends in a trial takes up again what the trial began from")
   now = "tried from the start";
   CHECK(kept.leave_trial(now));
   CHECK(now == "run");
+}
+
+TEST_CASE("a run ends outside of trials, whether the next one would begin, one goes on, or the last has just ended") {
+  state_copies<std::string> kept;
+  std::string now = "start";
+  kept.carry_out(mark_origin, now);
+  now = "run";
+  for (training_state const begins : {mark_trial, mark_trial | return_to_origin}) {
+    kept.finish({.values = {}, .why = reason::range_test, .state = begins}, now);
+    CHECK(now == "run");
+    now = "tried";
+    kept.finish({.values = {}, .why = reason::range_test}, now);
+    CHECK(now == "run");
+    now = "tried";
+    kept.finish({.values = {}, .why = reason::hold, .state = return_to_trial | drop_trial}, now);
+    CHECK(now == "run");
+  }
+  now = "swept";
+  kept.finish({.values = {}, .why = reason::range_test}, now);
+  CHECK(now == "start");
+}
+
+TEST_CASE("wherever a run ends, it ends about as good as training outside of trials was last") {
+  using network = support::noisy_quadratic;
+  search_space const space{real{"lr", 1e-6, 100.0, scale::log}};
+  for (std::size_t const horizon : {600U, 3000U}) {
+    suggestions tuning = make_pipeline({.tuning = {.seed = 1, .horizon = horizon}}, space.at({{"lr", 1e-3}}));
+    network net(3);
+    state_copies<network> kept;
+    double outside = net.loss();
+    for (std::size_t step = 0; step < horizon / 2; ++step) {
+      suggestion const& now = tuning.ask();
+      kept.carry_out(now.state, net);
+      if (now.why != reason::range_test) outside = net.loss();
+      double const loss = net.step(now.values["lr"]);
+      tuning.tell({.metric = loss, .restorable = true, .covers = coverage::step});
+
+      network ended = net;
+      state_copies<network> copies = kept;
+      copies.finish(tuning.ask(), ended);
+      INFO("horizon " << horizon << ", ended after step " << step);
+      CHECK(ended.loss() < 2.0 * outside + 0.5);
+    }
+  }
 }
 
 TEST_CASE("copies go into a checkpoint and come back, and without them a return is told to lack what it needs") {
