@@ -102,7 +102,8 @@ range_sweep::landing range_sweep::where_it_fell() const noexcept {
 }
 
 double range_sweep::nearest_that_works(double start) const noexcept {
-  if (!diverged()) return std::max(start, highest_harmless() / options_.back_off);
+  // Where next to nothing was measured, what did harm did not show either.
+  if (!diverged()) return curve_.settled() ? std::max(start, highest_harmless() / options_.back_off) : start;
   return std::clamp(start, edge() / greatest_divisor(), edge() / options_.back_off);
 }
 

@@ -62,7 +62,7 @@ class range_sweep {
   /// Where the metric fell. @pre curve().fell()
   landing where_it_fell() const noexcept;
   /// For a metric that never fell: the start, moved to where training works if that is known, or upwards to where it
-  /// may work where no value was too high either.
+  /// may work where no value was too high either, as far as metrics tell.
   double nearest_that_works(double start) const noexcept;
 
   /// With the number of steps, which a sweep under way keeps where the horizon is another.

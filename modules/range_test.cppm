@@ -23,7 +23,7 @@ struct range_test_options {
   /// diverged inside the bounds, the value at which the metric had first made seven tenths of its fall. Where no
   /// value made the metric fall clearly, it is the start, moved to between a tenth of the last value before divergence
   /// and that value divided by this, or, where nothing diverged either, at least to the highest value swept, divided
-  /// by this as well, on trial.
+  /// by this as well, on trial. Where too little was measured to know the level at the start, it is kept.
   double back_off = 2.75;
   /// Runs of fewer observations begin higher than that, by the square root of the ratio, since the step that serves a
   /// run best falls with its length (Nemirovski et al. 2009, "Robust stochastic approximation approach to stochastic
@@ -55,8 +55,8 @@ struct range_test_options {
 /// metrics cover epochs it is left out as well.
 /// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
 /// a high one is tried for as long as a proof takes; if the metric does not fall by a standard error then, or does
-/// harm, the run begins again at the inner tuner's own start. What was found has to prove itself: see
-/// `range_test_options::proof`.
+/// harm, the run begins again at the inner tuner's own start. Where next to nothing was measured it goes on there. What
+/// was found has to prove itself: see `range_test_options::proof`.
 ///
 /// A pilot of twice the value begins where the run is, and is gone on with, at no cost, if it falls by 0.7 of what the
 /// run fell by in half as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding

@@ -419,6 +419,26 @@ TEST_CASE("where no value makes a difference the run mostly is at its start in t
   CHECK(at_start >= 12);
 }
 
+TEST_CASE("a sweep that nothing was measured in says nothing: the start is kept, and that is told at once") {
+  for (std::size_t const horizon : {0U, 300U, 1000U, 4000U}) {
+    auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = horizon});
+    event told = event::none;
+    double highest = 0.0;
+    for (int step = 0; step < 300; ++step) {
+      suggestion const& s = tuner.ask();
+      told |= s.events;
+      if (s.why != reason::range_test) highest = std::max(highest, s.values["lr"]);
+      bool const measured = step >= 200;
+      tuner.tell({.metric = 1.0, .result = measured ? outcome::measured : outcome::skipped, .restorable = true});
+    }
+    INFO("horizon " << horizon);
+    CHECK(highest == 1e-3);
+    CHECK(has(told, event::range_test_ended));
+    CHECK(has(told, event::not_located));
+    CHECK(has(told, event::no_difference));
+  }
+}
+
 TEST_CASE("where nothing makes the metric fall but something breaks it, the start is moved to where training works") {
   for (std::size_t const horizon : {0U, 1000U, 4000U}) {
     trained_before const network{.tolerated = 0.3};
