@@ -226,13 +226,14 @@ anneal::anneal(anneal_options options, std::pmr::memory_resource* memory)
   check_fraction("hold", options_.hold);
   check_fraction("floor", options_.floor);
   if (!(options_.plateau_factor > 0.0 && options_.plateau_factor < 1.0)) {
-    throw invalid_option(std::format("anneal: plateau_factor = {} must lie between 0 and 1", options_.plateau_factor));
+    throw invalid_option(std::format("anneal: plateau_factor = {} must lie in (0, 1)", options_.plateau_factor));
   }
   if (!(options_.overfitting_factor > 0.0 && options_.overfitting_factor <= 1.0)) {
     throw invalid_option(
         std::format("anneal: overfitting_factor = {} must lie in (0, 1]", options_.overfitting_factor));
   }
-  if (options_.plateau_window.value_or(2) < 2) throw invalid_option("anneal: plateau_window must be at least 2");
+  if (options_.plateau_window.value_or(2) < 2)
+    throw invalid_option(std::format("anneal: plateau_window = {} must be at least 2", *options_.plateau_window));
 }
 
 suggestions anneal::operator()(suggestions inner) const {

@@ -335,9 +335,10 @@ TEST_CASE("annealing a space without the parameter changes nothing") {
 TEST_CASE("annealing refuses what cannot be annealed") {
   CHECK_THROWS_AS(anneal({.hold = 1.5}), invalid_option);
   CHECK_THROWS_AS(anneal({.floor = -0.1}), invalid_option);
-  CHECK_THROWS_AS(anneal({.plateau_factor = 1.0}), invalid_option);
   CHECK_THROWS_AS(anneal({.overfitting_factor = 0.0}), invalid_option);
   CHECK_THROWS_AS(anneal({.overfitting_factor = 1.1}), invalid_option);
+  CHECK_THROWS_WITH(anneal({.plateau_window = 1}), "anneal: plateau_window = 1 must be at least 2");
+  CHECK_THROWS_WITH(anneal({.plateau_factor = 1.0}), "anneal: plateau_factor = 1 must lie in (0, 1)");
   search_space const whole{integer{"lr", 1, 5}};
   auto tuner = constant(whole.center()) | anneal({.horizon = 10});
   CHECK_THROWS_AS(tuner.ask(), invalid_option);
