@@ -16,6 +16,8 @@ constexpr double much_lower = 4.0;
 // Standard errors of the fall that a guess has to make for a step further up, and to be better than a start of which
 // nothing is known either.
 constexpr double sure_errors = 3.0, likely_errors = 1.0;
+// A lower guess is worth its proof from this ratio to the start on.
+constexpr double well_above = 2.2;
 // Training that is worse than it was before it began, by so much of the sweep's fall or of the noise, had something to
 // lose, as a network that has been trained before: that takes far lower values. Where the sweep clearly fell it had
 // not.
@@ -83,6 +85,12 @@ bool landing_proof::doubtful(range_curve const& swept) const noexcept {
   bool const hardly_fell = swept.fall() < hidden_noises * swept.start_deviation();
   bool const stands_still = run_.all.stalled() && fall(swept) < few_noises * swept.start_deviation();
   return stands_still || (hardly_fell && fall(swept) < little_further * swept.fall());
+}
+
+std::optional<double> landing_proof::lower_guess() const noexcept {
+  double const halfway = std::sqrt(value_ * start_);
+  bool const can_return_then = restarted_ + 1 < restarts_;
+  return can_return_then && halfway > well_above * start_ ? std::optional(halfway) : std::nullopt;
 }
 
 double landing_proof::after_harm(range_curve const& swept) noexcept {

@@ -46,6 +46,9 @@ class landing_proof {
   bool guessed() const noexcept { return start_ > 0.0; }
   /// @pre guessed()
   double start() const noexcept { return start_; }
+  /// What to guess after this one: halfway to the start, as ratios, where that is well above it and a further landing
+  /// is left for the start itself. @pre guessed()
+  std::optional<double> lower_guess() const noexcept;
   /// What has been seen of the run counts no longer.
   void begin_anew() noexcept { run_ = fresh(); }
   void land(double value) noexcept { value_ = value; }

@@ -54,9 +54,10 @@ struct range_test_options {
 /// says that the trainer can restore its state, and is left out otherwise, which `event::not_located` tells; where
 /// metrics cover epochs it is left out as well.
 /// Suggestions of the sweep carry `reason::range_test`. Where no value of the sweep made the metric fall or diverge,
-/// a high one is tried for as long as a proof takes; if the metric does not fall by a standard error then, or does
-/// harm, the run begins again at the inner tuner's own start. Where next to nothing was measured it goes on there. What
-/// was found has to prove itself: see `range_test_options::proof`.
+/// a high one is tried for as long as a proof takes; if the metric does not fall by a standard error then, the run
+/// begins again at the inner tuner's own start; if it does harm, halfway to that by ratios, and there if that is no
+/// better. Where next to nothing was measured it goes on there. What was found has to prove itself: see
+/// `range_test_options::proof`.
 ///
 /// A pilot of twice the value begins where the run is, and is gone on with, at no cost, if it falls by 0.7 of what the
 /// run fell by in half as many steps, nearly: early progress favours low values (Wu et al. 2018, "Understanding

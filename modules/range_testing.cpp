@@ -217,8 +217,10 @@ void range_testing::begin_again(double there, suggestions& inner) {
 
 void range_testing::leave_harm(suggestions& inner) {
   if (plan.can_return()) return return_to_left(inner);
-  if (proof.guessed()) return return_to_start(inner);
-  begin_again(proof.after_harm(swept()), inner);
+  if (!proof.guessed()) return begin_again(proof.after_harm(swept()), inner);
+  // The value does make a difference: a sweep too noisy to be read hid where it ends, and may have hidden a fall.
+  if (auto const lower = proof.lower_guess()) return begin_again(*lower, inner);
+  return_to_start(inner);
 }
 
 // What looked as good at first was not.

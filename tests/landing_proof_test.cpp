@@ -42,17 +42,18 @@ struct forgets_slowly {
 /// A network that learns too slowly for a sweep to show it, and that rates above those tolerated harm, but not at once.
 struct slow_to_learn {
   double tolerated;
+  double patience = 20.0;
   std::mt19937_64 engine{};
   std::normal_distribution<double> noise{0.0, 0.02};
   double strained = 0.0, learned = 0.0;
 
   double step(double rate) {
-    double const harm = std::max(strained - 20.0, 0.0);
+    double const harm = std::max(strained - patience, 0.0);
     if (rate > tolerated) strained += 1.0;
     learned += 1e-3 * std::min(rate, 1.0);
     return 2.0 - learned + 0.1 * harm + noise(engine);
   }
-  bool unharmed() const { return strained <= 20.0; }
+  bool unharmed() const { return strained <= patience; }
 };
 
 /// Suggests what ran last, and goes back to its best validation once.
@@ -256,6 +257,14 @@ TEST_CASE("training that goes back to its best validation while it is watched ha
   CHECK_FALSE(training.origin);
 }
 
+TEST_CASE("where a sweep shows nothing, and what is tried does harm twice, the run goes on at its start") {
+  std::vector<double> const landed = landings_of(slow_to_learn{.tolerated = 0.01, .patience = 60.0}, 1e-3, 4000);
+  REQUIRE(landed.size() == 3);
+  CHECK(landed[0] > 1.0);
+  CHECK(landed[1] < 0.2);
+  CHECK(landed[2] == 1e-3);
+}
+
 TEST_CASE("where a sweep shows nothing a high value is tried, and gone on with if the metric falls at all") {
   for (std::size_t const horizon : {0U, 700U, 4000U}) {
     INFO("horizon " << horizon);
@@ -264,7 +273,7 @@ TEST_CASE("where a sweep shows nothing a high value is tried, and gone on with i
     CHECK(std::ranges::min(learns) > 1.0);
     std::vector<double> const harmed = landings_of(slow_to_learn{.tolerated = 20.0}, 1e-3, horizon);
     CHECK(harmed.front() > 1.0);
-    CHECK(harmed.back() == 1e-3);
+    CHECK(harmed.back() < 0.2);
     std::vector<double> const high_already = landings_of(slow_to_learn{.tolerated = 1e3}, 99.0, horizon);
     CHECK(high_already == std::vector{99.0});
   }

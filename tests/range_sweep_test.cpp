@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "support/landings.hpp"
+#include "support/noise.hpp"
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
@@ -417,6 +418,31 @@ TEST_CASE("where no value makes a difference the run mostly is at its start in t
     CHECK(has(told, event::no_difference) == returned);
   }
   CHECK(at_start >= 12);
+}
+
+TEST_CASE("where noise hides what a sweep does, a guess that does harm is followed by a lower one, not by the start") {
+  int trained = 0, harmed = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    support::noise noise(seed);
+    double level = 3.0, saved = level;
+    auto tuner = following(rate_space().at({{"lr", 1e-3}})) | range_test({.horizon = 4000});
+    std::vector<double> landed;
+    for (int step = 0; step < 1500; ++step) {
+      suggestion const& s = tuner.ask();
+      if (has(s.state, training_state::mark_origin)) saved = level;
+      if (has(s.state, training_state::return_to_origin)) level = saved;
+      if (has(s.events, event::range_test_ended | event::backed_off)) landed.push_back(s.values["lr"]);
+      double const rate = s.values["lr"];
+      level = rate > 1.0 ? level + 0.1 : level * std::exp(-0.3 * rate);
+      tuner.tell({.metric = level + 3.0 * noise.normal(), .restorable = true});
+    }
+    INFO("seed " << seed << " landed " << landed.front() << " then " << landed.back());
+    if (landed.front() < 2.0) continue;
+    ++harmed;
+    trained += level < 0.1 ? 1 : 0;
+  }
+  CHECK(harmed >= 5);
+  CHECK(trained + 2 >= harmed);
 }
 
 TEST_CASE("a sweep that nothing was measured in says nothing: the start is kept, and that is told at once") {
