@@ -13,6 +13,7 @@ module;
 
 #include "bracketing.hpp"
 #include "override_check.hpp"
+#include "sample_mean.hpp"
 #include "search_spending.hpp"
 
 module autotunenet;
@@ -50,8 +51,7 @@ struct bracketed {
   search_spending spent{};
   double untold = 0.0;    // observations of the search that the inner tuner has not heard of
   std::size_t taken = 0;  // of the running value
-  double count = 0.0;     // of the metrics in its second half, and their mean
-  double mean = 0.0;
+  sample_mean late{};     // its metrics in the second half
   bool failed = false;
   override_check check{};
   bool given_up = false;  // what would be tried could not be undone, or would not run
@@ -154,8 +154,8 @@ struct bracketed {
     if (has(asked, training_state::mark_trial) && !seen.restorable) return go_without(asked, seen, inner);
     if (overridden(seen) && now != phase::first) return leave_alone(inner);
     failed = failed || seen.bad();
-    if (seen.usable() && 2 * ++taken > rung) mean += (seen.metric - mean) / ++count;
-    if (failed || taken >= rung) conclude(failed ? infinity : mean, inner);
+    if (seen.usable() && 2 * ++taken > rung) late.add(seen.metric);
+    if (failed || taken >= rung) conclude(failed ? infinity : late.mean(), inner);
   }
 
   // The copy that would undo this value was not made. What began at the origin begins there once more, as does what has
@@ -163,10 +163,8 @@ struct bracketed {
   void go_without(training_state asked, observation const& seen, suggestions& inner) {
     given_up = true;
     out.events |= event::not_restorable;
-    if (!found.fell() && !found.rose() && found.worked()) out.events |= event::not_located;
-    if (has(asked, training_state::return_to_origin) || seen.bad()) {
-      return_to_origin();
-    }
+    if (!found.moved() && found.worked()) out.events |= event::not_located;
+    if (has(asked, training_state::return_to_origin) || seen.bad()) return_to_origin();
     finish_at(found.worked() ? found.best().where : fallen(), inner);
   }
 
@@ -179,11 +177,7 @@ struct bracketed {
   // Something else sets the value too: the run goes on where it was, from the beginning where that had failed.
   void leave_alone(suggestions& inner) {
     given_up = true;
-    if (found.worked()) {
-      take_back();
-    } else {
-      return_to_origin();
-    }
+    found.worked() ? take_back() : return_to_origin();
     finish_at(found.best().where, inner);
   }
 
@@ -268,11 +262,12 @@ struct bracketed {
   double fallen() const noexcept { return found.fallen(least()); }
   bool can_rise() const noexcept {
     double const fewest = trials() + (found.rose() ? one_more : 0.0);
-    return !given_up && found.worked() && !bracketing::small(risen() - found.best().where) &&
+    return !given_up && found.worked() && bracketing::worthwhile(risen() - found.best().where) &&
            affordable(options.budget, fewest);
   }
   bool can_fall() const noexcept {
-    return !given_up && !bracketing::small(found.lowest() - fallen()) && affordable(options.rescue_budget, trials());
+    return !given_up && bracketing::worthwhile(found.lowest() - fallen()) &&
+           affordable(options.rescue_budget, trials());
   }
   bool affordable(double budget, double fewest) const noexcept {
     double const each = static_cast<double>(rung);
@@ -287,7 +282,7 @@ struct bracketed {
   void run(phase next, double where) {
     now = next;
     taken = 0;
-    count = mean = 0.0;
+    late = {};
     failed = false;
     out.why = reason::range_test;
     rates.set(out.values, std::exp(where));
@@ -317,9 +312,7 @@ struct bracketed {
     out.state |= training_state::drop_trial;
     if (now == phase::through) out.state |= training_state::drop_origin;
   }
-  phase after_landing() const noexcept {
-    return found.fell() || found.rose() || !can_fall() ? phase::through : phase::proving;
-  }
+  phase after_landing() const noexcept { return found.moved() || !can_fall() ? phase::through : phase::proving; }
 
   // The start is kept: the inner tuner goes on from where it would be by now. False if it ends instead.
   bool skip(suggestions& inner) {
@@ -356,7 +349,7 @@ struct bracketed {
     spent.advance(seen.steps);
     untold += seen.steps;
     spent.return_to_origin();
-    double const lower = found.nearly_fallen(std::log(rates.value(out.values)), least());
+    double const lower = found.shortly_below(std::log(rates.value(out.values)), least());
     found.set_lowest(lower);
     rates.set(out.values, std::exp(lower));
     out.why = reason::back_off;
@@ -390,7 +383,7 @@ struct bracketed {
     a.section("bracket");
     a.between(now, phase::first, phase::through);
     if (rates.none() && now != phase::through) archive::refuse("searches a parameter that is not here");
-    a(rates)(found)(spent)(untold)(taken)(count)(mean)(failed);
+    a(rates)(found)(spent)(untold)(taken)(late)(failed);
     a(check)(given_up)(landed_again)(ready)(shares_origin)(extra_state)(extra_events)(out);
     a.between(rung, std::size_t{1}, std::numeric_limits<std::size_t>::max() / 2);
     if (a.reading() && now == phase::first && spent.gone() == 0.0) rung = planned_rung;

@@ -38,18 +38,19 @@ class bracketing {
   bool worked() const noexcept { return best_.level < infinity; }
   bool fell() const noexcept { return best_.where < start_.where; }
   bool rose() const noexcept { return best_.where > start_.where; }
+  bool moved() const noexcept { return fell() || rose(); }
 
   /// The next value up. @param most the logarithm of the highest value allowed
   double risen(double most) const noexcept { return std::min(best_.where + (rose() ? 1.0 : far) * octave_, most); }
   /// The next value down. @param least the logarithm of the lowest value allowed
   double fallen(double least) const noexcept {
     bool const nearly = lowest_ == start_.where && start_.level < infinity;
-    return nearly ? nearly_fallen(lowest_, least) : std::max(lowest_ - far * octave_, least);
+    return std::max(lowest_ - (nearly ? near : far) * octave_, least);
   }
-  /// A short step down.
-  double nearly_fallen(double from, double least) const noexcept { return std::max(from - near * octave_, least); }
-  /// Whether so small a step, of logarithms, would change little.
-  static bool small(double step) noexcept { return !(step > 0.7); }
+  /// A short step down from any value.
+  double shortly_below(double where, double least) const noexcept { return std::max(where - near * octave_, least); }
+  /// Whether so large a step, of logarithms, would change more than a little.
+  static bool worthwhile(double step) noexcept { return step > 0.7; }
 
   /// Of a value below all others that ran from the start's state; whether it is the best from now on.
   bool compare_below(measured_point here) noexcept {

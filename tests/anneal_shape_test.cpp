@@ -3,16 +3,17 @@
 #include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <cmath>
-#include <coroutine>
 #include <cstddef>
 #include <numbers>
 #include <span>
 #include <vector>
 
 import autotunenet;
+import autotunenet.testing;
 
 using namespace autotunenet;
 using Catch::Matchers::WithinRel;
+using support::scripted;
 
 namespace {
 
@@ -20,19 +21,12 @@ search_space space() { return {real{"lr", 1e-6, 1.0, scale::log}, real{"momentum
 
 constexpr double peak = 0.1;
 
-suggestions holding() {
-  suggestion s{.values = space().at({{"lr", peak}, {"momentum", 0.5}})};
-  for (;;) {
-    ++s.number;
-    co_yield s;
-    s.why = reason::hold;
-  }
-}
-
 /// The multiples of a constant peak, of a run whose metric is `of(progress)`.
 template <class Metric>
 std::vector<double> multiples(anneal_options options, std::size_t steps, Metric of) {
-  auto tuner = holding() | anneal(options);
+  auto tuner =
+      scripted(space().at({{"lr", peak}, {"momentum", 0.5}}), [](suggestion& next) { next.why = reason::hold; }) |
+      anneal(options);
   std::vector<double> found;
   for (std::size_t t = 0; t < steps; ++t) {
     suggestion const& s = tuner.ask();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/landings.hpp"
+#include "support/noise.hpp"
 #include "support/noisy_quadratic.hpp"
 
 import autotunenet;
@@ -54,6 +55,18 @@ struct slow_to_learn {
     return 2.0 - learned + 0.1 * harm + noise(engine);
   }
   bool unharmed() const { return strained <= patience; }
+};
+
+/// A network of which a sweep shows nothing, for noise; rates above 1 harm it.
+struct hidden_by_noise {
+  support::noise noise;
+  double level = 3.0;
+
+  double step(double rate) {
+    level = rate > 1.0 ? level + 0.1 : level * std::exp(-0.3 * rate);
+    return level + 3.0 * noise.normal();
+  }
+  bool unharmed() const { return level == 3.0; }
 };
 
 /// Suggests what ran last, and goes back to its best validation once.
@@ -255,6 +268,20 @@ TEST_CASE("training that goes back to its best validation while it is watched ha
   CHECK(went_back);
   CHECK(landed == 1);
   CHECK_FALSE(training.origin);
+}
+
+TEST_CASE("where noise hides what a sweep does, a guess that does harm is followed by a lower one, not by the start") {
+  int trained = 0, harmed = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    trainee<hidden_by_noise> training{{.noise = support::noise(seed)}};
+    std::vector<double> const landed = landings_of(training, 1e-3, 4000, 1500);
+    INFO("seed " << seed << " landed " << landed.front() << " then " << landed.back());
+    if (landed.front() < 2.0) continue;
+    ++harmed;
+    trained += training.now.level < 0.1 ? 1 : 0;
+  }
+  CHECK(harmed >= 5);
+  CHECK(trained + 2 >= harmed);
 }
 
 TEST_CASE("where a sweep shows nothing, and what is tried does harm twice, the run goes on at its start") {
